@@ -1,0 +1,123 @@
+// The event log: start here.
+//
+//   auto log = eventfold::EventLog::open("events.db");
+//   eventfold::NewEvent borrowed{.type = "BookBorrowed", .data = R"({"book":7})", .stream = "book-7"};
+//   log.append({&borrowed, 1});
+//   for (auto& event : log.read({.stream = "book-7"})) ...
+//
+// Not thread-safe: one EventLog for each thread. Several processes may use one file.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "eventfold/connection.hpp"
+#include "eventfold/event.hpp"
+#include "eventfold/query.hpp"
+
+namespace eventfold {
+
+// What version a stream must be at for an append: a number, or one of these.
+inline constexpr Version kAny = -1;           // whatever it is
+inline constexpr Version kNoStream = 0;       // the stream has no event yet
+inline constexpr Version kStreamExists = -2;  // the stream has an event
+
+struct LogInfo {
+  std::string log_id;      // UUID, made when the log was installed
+  std::int64_t epoch = 0;  // grows when the log is emptied
+  std::int64_t schema_version = 0;
+  Position head = 0;
+};
+
+struct LogStats {
+  std::int64_t events = 0;
+  std::map<std::string, std::int64_t> events_by_type;
+  std::int64_t streams = 0;
+  std::int64_t bytes = 0;  // of the whole database file
+};
+
+struct AppendOptions {
+  std::string_view request = {};    // a request key: the whole batch is appended once
+  Version expected_version = kAny;  // of the one stream of the batch
+  bool trusted = false;             // data and names come from our own encoder: valid, not checked again
+};
+
+struct Appended {
+  Position first = 0;
+  Position last = 0;
+  std::int64_t created = 0;  // microseconds, the same for the whole batch
+  std::vector<Uuid> ids;
+  std::vector<Version> versions;  // 0: no stream
+  bool repeated = false;          // id or request key was recorded before: nothing was done, these are its positions
+};
+
+// An event as the fold sees it.
+struct EventView {
+  Position position = 0;
+  std::int64_t type_id = 0;
+  std::int64_t created = 0;
+  std::string_view data;
+};
+
+// Told of each batch within the transaction of its append. An exception undoes the append.
+class AppendListener {
+ public:
+  virtual ~AppendListener() = default;
+  virtual void appended(Connection& connection, std::span<const EventView> events) = 0;
+};
+
+class EventLog {
+ public:
+  // Opens a file and installs the log where there is none. Throws UnsupportedSchema, DatabaseError.
+  static EventLog open(const std::string& path, const OpenOptions& options = {});
+  // Uses a connection that someone else opened. Throws nothing: the log may yet be installed.
+  explicit EventLog(std::shared_ptr<Connection> connection);
+  EventLog(EventLog&&) noexcept;
+  EventLog& operator=(EventLog&&) noexcept;
+  ~EventLog();
+
+  // Creates the tables where they are missing. Throws UnsupportedSchema for a newer or foreign log.
+  void install();
+  bool installed();
+  // Removes every event and stream, keeps types and head, and raises the epoch. For test runners.
+  void empty();
+
+  // Appends all events or none, in one transaction, or in a savepoint of the open one.
+  // Throws InvalidEvent, WrongExpectedVersion, IdempotencyConflict, LogNotFound, LogLocked, ReadOnlyLog.
+  Appended append(std::span<const NewEvent> events, const AppendOptions& options = {},
+                  AppendListener* listener = nullptr);
+
+  // Events in position order (or backward). Throws InvalidEvent for a negative limit.
+  std::vector<RecordedEvent> read(const Query& query = {});
+  // One short read for each batch of at most `batch_size` events, so that none stays open while they are used.
+  void read(const Query& query, std::size_t batch_size,
+            const std::function<void(std::span<const RecordedEvent>)>& sink);
+
+  Position head();
+  // The version of the last event of a stream, 0 where it has none.
+  Version stream_head(std::string_view stream);
+  LogInfo info();
+  LogStats stats();
+
+  // The id of a type; it is made where it is missing. Ids are never used again.
+  std::int64_t intern_type(std::string_view name);
+  // Throws UnknownEventType.
+  std::int64_t type_id(std::string_view name);
+  std::optional<std::int64_t> find_type(std::string_view name);
+  void rename_type(std::string_view from, std::string_view to);
+
+  Connection& connection();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace eventfold

@@ -1,0 +1,112 @@
+#include "append/appender.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "append/idempotency.hpp"
+#include "base/clock.hpp"
+#include "base/sql.hpp"
+#include "base/uuid.hpp"
+#include "eventfold/error.hpp"
+#include "eventfold/json.hpp"
+
+namespace eventfold {
+
+namespace {
+
+constexpr std::size_t kMaximumEventBytes = 4 << 20;
+
+void check_events(std::span<const NewEvent> events, const AppendOptions& options) {
+  for (const NewEvent& event : events) {
+    if (event.type.empty()) throw InvalidEvent("an event needs a type");
+    if (event.data.size() > kMaximumEventBytes || event.metadata.size() > kMaximumEventBytes) {
+      throw InvalidEvent(std::string(event.type) + ": an event holds at most 4 MiB, this one has " +
+                         std::to_string(std::max(event.data.size(), event.metadata.size())) +
+                         " bytes; keep large content elsewhere and record where");
+    }
+    if (event.indexed.size() > kSlots) throw InvalidEvent(std::string(event.type) + ": at most 4 fields are indexed");
+    if (!options.trusted) {
+      check_json_object(event.data);
+      if (!event.metadata.empty()) check_json_object(event.metadata);
+      std::string quoted;
+      append_json_string(quoted, event.type);
+      append_json_string(quoted, event.stream);
+    }
+  }
+}
+
+void check_expected_version(Connection& connection, Interns& interns, std::span<const NewEvent> events,
+                            Version expected) {
+  if (expected == kAny) return;
+  const std::string_view stream = events.front().stream;
+  const bool one_stream = std::all_of(events.begin(), events.end(),
+                                      [&](const NewEvent& event) { return event.stream == stream && !stream.empty(); });
+  if (!one_stream) throw InvalidEvent("expected_version needs a batch whose events are all of one stream");
+  const Version head = interns.intern_stream(connection, stream).head;
+  if (expected == kStreamExists ? head > 0 : head == expected) return;
+  throw WrongExpectedVersion("The stream \"" + std::string(stream) + "\" is at version " + std::to_string(head) +
+                             ", not " + (expected == kStreamExists ? "existing" : std::to_string(expected)) +
+                             ": read it again and decide anew");
+}
+
+}  // namespace
+
+Appended append_events(Connection& connection, Interns& interns, std::span<const NewEvent> events,
+                       const AppendOptions& options, AppendListener* listener) {
+  if (connection.folding) {
+    throw ProjectionError(
+        "An @on method may not append events: it would change what is being folded. Append where the "
+        "event is made, or in a post_save receiver");
+  }
+  check_events(events, options);
+  const HeadRow header = read_head(connection);
+  interns.validate(header.stamp);
+  if (events.empty()) return {};
+  if (auto recorded = find_recorded(connection, events, options.request)) return *recorded;
+  check_expected_version(connection, interns, events, options.expected_version);
+
+  Appended appended;
+  appended.first = header.head + 1;
+  appended.last = header.head + static_cast<Position>(events.size());
+  appended.created = std::max(now_us(), header.last_created);
+  appended.ids.reserve(events.size());
+  appended.versions.reserve(events.size());
+  UuidSequence uuids(appended.created);
+  std::vector<EventView> views;
+  if (listener) views.reserve(events.size());
+
+  Statement& insert = connection.prepare(sql::insert_event);
+  ResetGuard guard(insert);
+  Position position = header.head;
+  std::string_view last_type;
+  std::int64_t type_id = 0;
+  for (const NewEvent& event : events) {
+    if (event.type != last_type) {
+      type_id = interns.intern_type(connection, event.type);
+      last_type = event.type;
+    }
+    Value stream_id;
+    Value version;
+    if (!event.stream.empty()) {
+      StreamEntry& stream = interns.intern_stream(connection, event.stream);
+      stream_id = stream.id;
+      version = ++stream.head;
+    }
+    const Uuid& id = appended.ids.emplace_back(event.id ? *event.id : uuids.next());
+    appended.versions.push_back(version.is_null() ? 0 : version.integer);
+    Value slots[kSlots];
+    std::copy(event.indexed.begin(), event.indexed.end(), slots);
+    insert.run({++position, type_id, appended.created, stream_id, version, slots[0], slots[1], slots[2], slots[3],
+                event.data, Value::blob({reinterpret_cast<const char*>(id.data()), id.size()}),
+                event.metadata.empty() ? Value() : Value(event.metadata)});
+    if (listener) views.push_back({position, type_id, appended.created, event.data});
+  }
+  record_request(connection, events, options.request, appended.first);
+  const auto stamp = static_cast<std::int64_t>(random_bits());
+  write_header(connection, appended.last, appended.created, stamp);
+  interns.remember(stamp);
+  if (listener) listener->appended(connection, views);
+  return appended;
+}
+
+}  // namespace eventfold

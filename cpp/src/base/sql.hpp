@@ -1,0 +1,25 @@
+// The statements of python/eventfold/sql/sqlite, one file each, compiled in.
+#pragma once
+
+namespace eventfold::sql {
+extern const char* const count_by_type;
+extern const char* const count_streams;
+extern const char* const database_bytes;
+extern const char* const empty_log;
+extern const char* const find_log;
+extern const char* const find_request;
+extern const char* const find_stream;
+extern const char* const find_type;
+extern const char* const insert_event;
+extern const char* const insert_header;
+extern const char* const insert_request;
+extern const char* const insert_stream;
+extern const char* const insert_type;
+extern const char* const list_types;
+extern const char* const read_header;
+extern const char* const read_recorded;
+extern const char* const rename_type;
+extern const char* const schema;
+extern const char* const stream_head;
+extern const char* const write_header;
+}  // namespace eventfold::sql

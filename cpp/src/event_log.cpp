@@ -1,0 +1,125 @@
+#include "eventfold/event_log.hpp"
+
+#include "append/appender.hpp"
+#include "base/sql.hpp"
+#include "eventfold/error.hpp"
+#include "log/header.hpp"
+#include "log/interns.hpp"
+#include "log/schema.hpp"
+#include "scan/reader.hpp"
+
+namespace eventfold {
+
+class EventLog::Impl {
+ public:
+  explicit Impl(std::shared_ptr<Connection> opened) : connection(std::move(opened)) {}
+  std::shared_ptr<Connection> connection;
+  Interns interns;
+};
+
+EventLog EventLog::open(const std::string& path, const OpenOptions& options) {
+  EventLog log(open_sqlite(path, options));
+  if (options.read_only) {
+    log.info();  // says at once that there is no log, or a newer one
+  } else {
+    log.install();
+  }
+  return log;
+}
+
+EventLog::EventLog(std::shared_ptr<Connection> connection) : impl_(std::make_unique<Impl>(std::move(connection))) {}
+EventLog::EventLog(EventLog&&) noexcept = default;
+EventLog& EventLog::operator=(EventLog&&) noexcept = default;
+EventLog::~EventLog() = default;
+
+Connection& EventLog::connection() { return *impl_->connection; }
+
+void EventLog::install() { install_log(connection()); }
+
+bool EventLog::installed() { return log_installed(connection()); }
+
+void EventLog::empty() {
+  impl_->interns.forget();
+  empty_log(connection());
+}
+
+Appended EventLog::append(std::span<const NewEvent> events, const AppendOptions& options, AppendListener* listener) {
+  try {
+    Transaction transaction(connection());
+    Appended appended = append_events(connection(), impl_->interns, events, options, listener);
+    transaction.commit();
+    return appended;
+  } catch (...) {
+    impl_->interns.forget();  // what was interned is rolled back
+    throw;
+  }
+}
+
+void EventLog::read(const Query& query, std::size_t batch_size,
+                    const std::function<void(std::span<const RecordedEvent>)>& sink) {
+  read_events(connection(), query, batch_size, sink);
+}
+
+std::vector<RecordedEvent> EventLog::read(const Query& query) {
+  std::vector<RecordedEvent> events;
+  read(query, 4096,
+       [&](std::span<const RecordedEvent> batch) { events.insert(events.end(), batch.begin(), batch.end()); });
+  return events;
+}
+
+Position EventLog::head() { return info().head; }
+
+Version EventLog::stream_head(std::string_view stream) {
+  const auto id = find_stream(connection(), stream);
+  return id ? read_stream_head(connection(), *id) : 0;
+}
+
+LogInfo EventLog::info() { return read_header(connection()).info; }
+
+LogStats EventLog::stats() {
+  read_header(connection());
+  LogStats stats;
+  Statement& types = connection().prepare(sql::count_by_type);
+  ResetGuard types_guard(types);
+  types.bind({});
+  while (types.step()) {
+    stats.events_by_type.emplace(types.column(0).view(), types.column(1).integer);
+    stats.events += types.column(1).integer;
+  }
+  for (auto [sql, figure] :
+       {std::pair(sql::count_streams, &stats.streams), std::pair(sql::database_bytes, &stats.bytes)}) {
+    Statement& statement = connection().prepare(sql);
+    ResetGuard guard(statement);
+    statement.bind({});
+    if (statement.step()) *figure = statement.column(0).integer;
+  }
+  return stats;
+}
+
+std::int64_t EventLog::intern_type(std::string_view name) {
+  if (auto id = find_type(name)) return *id;
+  Transaction transaction(connection());
+  Interns fresh;  // what a rollback takes back must not be remembered
+  const auto id = fresh.intern_type(connection(), name);
+  transaction.commit();
+  return id;
+}
+
+std::optional<std::int64_t> EventLog::find_type(std::string_view name) {
+  Interns fresh;
+  return fresh.find_type(connection(), name);
+}
+
+std::int64_t EventLog::type_id(std::string_view name) {
+  if (auto id = find_type(name)) return *id;
+  throw UnknownEventType("The log knows no event type \"" + std::string(name) + "\"");
+}
+
+void EventLog::rename_type(std::string_view from, std::string_view to) {
+  impl_->interns.forget();
+  type_id(from);
+  if (find_type(to)) throw InvalidEvent("The log has an event type \"" + std::string(to) + "\" already");
+  connection().prepare(sql::rename_type).run({from, to});
+}
+
+}  // namespace eventfold

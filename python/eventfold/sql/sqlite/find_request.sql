@@ -1,0 +1,1 @@
+SELECT position, events, digest FROM eventfold_request WHERE key = ?

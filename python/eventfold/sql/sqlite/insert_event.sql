@@ -1,0 +1,3 @@
+INSERT INTO eventfold_event
+    (position, type_id, created, stream_id, version, slot1, slot2, slot3, slot4, data, event_id, metadata)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -1,0 +1,1 @@
+INSERT INTO eventfold_request (key, position, events, digest) VALUES (?, ?, ?, ?)

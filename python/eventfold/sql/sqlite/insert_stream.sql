@@ -1,0 +1,1 @@
+INSERT INTO eventfold_stream (name) VALUES (?) RETURNING id

@@ -1,0 +1,1 @@
+INSERT INTO eventfold_type (name) VALUES (?) RETURNING id

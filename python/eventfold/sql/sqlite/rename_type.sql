@@ -1,0 +1,1 @@
+UPDATE eventfold_type SET name = ?2 WHERE name = ?1

@@ -1,0 +1,84 @@
+-- The event log. Run by C++ and by Django's migration alike; every statement may be run again.
+
+-- One row: which log this is, and how far it has come.
+CREATE TABLE IF NOT EXISTS eventfold_header (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    log_id TEXT NOT NULL,              -- UUID; a checkpoint names it
+    epoch INTEGER NOT NULL,            -- grows each time the log is emptied
+    schema_version INTEGER NOT NULL,
+    head INTEGER NOT NULL,             -- the last position given out; never goes down, so that none is used twice
+    last_created INTEGER NOT NULL,     -- created of the head, so that it never decreases
+    stamp INTEGER NOT NULL             -- random for each append: whoever sees another one drops its caches
+);
+
+CREATE TABLE IF NOT EXISTS eventfold_type (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    fields TEXT NOT NULL DEFAULT '{}', -- JSON: what migrations know of its fields, former names included
+    view TEXT,                         -- the view that shows it, if any
+    view_hash TEXT
+);
+
+CREATE TABLE IF NOT EXISTS eventfold_stream (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE
+);
+
+-- The log itself: narrow columns that scans need first, wide ones last.
+CREATE TABLE IF NOT EXISTS eventfold_event (
+    position INTEGER PRIMARY KEY,
+    type_id INTEGER NOT NULL,
+    created INTEGER NOT NULL,          -- microseconds since 1970-01-01 UTC
+    stream_id INTEGER,
+    version INTEGER,                   -- number within the stream
+    slot1, slot2, slot3, slot4,        -- values of a type's indexed fields, shared by all types
+    data TEXT NOT NULL,
+    event_id BLOB NOT NULL,            -- UUIDv7; no index: a random key would slow the log as it grows
+    metadata TEXT,
+    occurred_at INTEGER
+);
+
+-- The rowid is each index's last column, so these serve "newest of a type" too.
+CREATE INDEX IF NOT EXISTS eventfold_event_type ON eventfold_event (type_id);
+CREATE UNIQUE INDEX IF NOT EXISTS eventfold_event_stream ON eventfold_event (stream_id, version) WHERE stream_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS eventfold_event_slot1 ON eventfold_event (type_id, slot1) WHERE slot1 IS NOT NULL;
+CREATE INDEX IF NOT EXISTS eventfold_event_slot2 ON eventfold_event (type_id, slot2) WHERE slot2 IS NOT NULL;
+CREATE INDEX IF NOT EXISTS eventfold_event_slot3 ON eventfold_event (type_id, slot3) WHERE slot3 IS NOT NULL;
+CREATE INDEX IF NOT EXISTS eventfold_event_slot4 ON eventfold_event (type_id, slot4) WHERE slot4 IS NOT NULL;
+
+-- Ids and request keys that callers supplied: the only ones checked for repetition.
+CREATE TABLE IF NOT EXISTS eventfold_request (
+    key BLOB PRIMARY KEY,              -- an event id (BLOB of 16 bytes) or a request key (TEXT)
+    position INTEGER NOT NULL,         -- of its first event
+    events INTEGER NOT NULL,
+    digest BLOB NOT NULL               -- FNV-1a 128 of what was submitted
+) WITHOUT ROWID;
+
+-- Where each read model stands since it was last built from the log.
+CREATE TABLE IF NOT EXISTS eventfold_read_model (
+    name TEXT PRIMARY KEY,
+    spec_hash TEXT NOT NULL,
+    log_id TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    due INTEGER NOT NULL DEFAULT 0     -- 1: the rows no longer follow from the log (loaddata, import)
+) WITHOUT ROWID;
+
+-- Emptying the log (a test runner's flush) and erasing put a row here for the length of their transaction.
+CREATE TABLE IF NOT EXISTS eventfold_unlocked (reason TEXT NOT NULL);
+
+CREATE TRIGGER IF NOT EXISTS eventfold_event_no_update
+BEFORE UPDATE OF position, type_id, created, stream_id, version, data, event_id, metadata, occurred_at ON eventfold_event
+WHEN NOT EXISTS (SELECT 1 FROM eventfold_unlocked)
+BEGIN SELECT RAISE(ABORT, 'eventfold: a recorded event cannot be changed'); END;
+
+CREATE TRIGGER IF NOT EXISTS eventfold_event_no_delete
+BEFORE DELETE ON eventfold_event
+WHEN NOT EXISTS (SELECT 1 FROM eventfold_unlocked)
+BEGIN SELECT RAISE(ABORT, 'eventfold: a recorded event cannot be deleted'); END;
+
+-- REPLACE fires no delete trigger, but it can only hit a position that was given out.
+CREATE TRIGGER IF NOT EXISTS eventfold_event_no_replace
+BEFORE INSERT ON eventfold_event
+WHEN new.position <= (SELECT head FROM eventfold_header)
+BEGIN SELECT RAISE(ABORT, 'eventfold: this position was given out before; append through eventfold'); END;
