@@ -1,0 +1,53 @@
+#include <pthread.h>
+
+#include <atomic>
+#include <utility>
+
+#include "eventfold/error.hpp"
+#include "eventfold/managed_connection.hpp"
+
+namespace eventfold {
+namespace {
+
+std::atomic<int> forks{0};
+
+[[maybe_unused]] const int registered =
+    pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+
+}  // namespace
+
+int fork_generation() noexcept { return forks.load(std::memory_order_relaxed); }
+
+void UseLock::enter(std::chrono::milliseconds timeout) {
+  const auto self = std::this_thread::get_id();
+  std::unique_lock lock(state_->mutex);
+  const auto is_free = [&] { return state_->depth == 0 || state_->owner == self; };
+  if (!is_free() && !state_->left.wait_for(lock, timeout, is_free)) {
+    throw LogLocked("another thread has been using this connection for too long; give each thread its own connection");
+  }
+  state_->owner = self;
+  ++state_->depth;
+}
+
+bool UseLock::leave() noexcept {
+  std::lock_guard lock(state_->mutex);
+  if (--state_->depth > 0) return false;
+  state_->left.notify_one();
+  return std::exchange(state_->close_due, false);
+}
+
+bool UseLock::may_close() noexcept {
+  std::lock_guard lock(state_->mutex);
+  if (state_->depth == 0) return true;
+  state_->close_due = true;
+  return false;
+}
+
+void UseLock::renew_after_fork() {
+  if (generation_ == fork_generation()) return;
+  (void)state_.release();  // a locked mutex must not be destroyed
+  state_ = std::make_unique<State>();
+  generation_ = fork_generation();
+}
+
+}  // namespace eventfold
