@@ -1,0 +1,121 @@
+// Log: append and read. The GIL is released round all SQL.
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "batch.hpp"
+#include "bindings.hpp"
+#include "log.hpp"
+
+namespace py = pybind11;
+using namespace eventfold;
+using bindings::Batch;
+using bindings::LogHandle;
+
+namespace {
+
+py::bytes bytes_of(const Uuid& id) { return {reinterpret_cast<const char*>(id.data()), id.size()}; }
+
+Appended append(LogHandle& self, const Batch& batch, const std::string& request, Version expected_version,
+                AppendListener* read_models) {
+  NativeCall call(*self.database);
+  const auto events = batch.events();
+  return self.log.append(events, {.request = request, .expected_version = expected_version, .trusted = true},
+                         read_models);
+}
+
+py::tuple tuple_of(const RecordedEvent& event) {
+  return py::make_tuple(event.position, bytes_of(event.id), event.type, event.data, event.stream, event.version,
+                        event.created, event.metadata);
+}
+
+py::list read(LogHandle& self, std::vector<std::string> types, std::optional<std::string> stream, Position after,
+              std::optional<Position> until, bool backward, std::optional<std::int64_t> limit) {
+  const Query query{std::move(types), std::move(stream), after, until, backward, limit};
+  std::vector<RecordedEvent> events;
+  {
+    NativeCall call(*self.database);
+    events = self.log.read(query);
+  }
+  py::list list(events.size());
+  for (std::size_t index = 0; index < events.size(); ++index) list[index] = tuple_of(events[index]);
+  return list;
+}
+
+// A native operation as a method: f(log, arguments...), run in its NativeCall.
+template <class F, class... Arguments>
+auto native(F function, Arguments... /* types only */) {
+  return [function](LogHandle& self, const Arguments&... arguments) {
+    NativeCall call(*self.database);
+    return function(self.log, arguments...);
+  };
+}
+
+py::dict info(LogHandle& self) {
+  LogInfo found;
+  {
+    NativeCall call(*self.database);
+    found = self.log.info();
+  }
+  py::dict dict;
+  dict["log_id"] = found.log_id;
+  dict["epoch"] = found.epoch;
+  dict["schema_version"] = found.schema_version;
+  dict["head"] = found.head;
+  return dict;
+}
+
+py::dict stats(LogHandle& self) {
+  LogStats found;
+  {
+    NativeCall call(*self.database);
+    found = self.log.stats();
+  }
+  py::dict dict;
+  dict["events"] = found.events;
+  dict["events_by_type"] = found.events_by_type;
+  dict["streams"] = found.streams;
+  dict["bytes"] = found.bytes;
+  return dict;
+}
+
+}  // namespace
+
+void bind_log(py::module_& module) {
+  py::class_<AppendListener, std::shared_ptr<AppendListener>>(module, "AppendListener");
+  py::class_<Appended>(module, "Appended", "Where a batch was recorded.")
+      .def_readonly("first", &Appended::first)
+      .def_readonly("last", &Appended::last)
+      .def_readonly("created", &Appended::created)
+      .def_readonly("repeated", &Appended::repeated)
+      .def_readonly("versions", &Appended::versions)
+      .def("ids", [](const Appended& appended) {
+        py::list ids;
+        for (const Uuid& id : appended.ids) ids.append(bytes_of(id));
+        return ids;
+      });
+  py::class_<LogHandle>(module, "Log", "The event log of a Database. One thread at a time.")
+      .def(py::init<std::shared_ptr<DatabaseHandle>>(), py::arg("database"))
+      .def("install", native([](EventLog& log) { log.install(); }))
+      .def("installed", native([](EventLog& log) { return log.installed(); }))
+      .def("empty", native([](EventLog& log) { log.empty(); }))
+      .def("info", &info)
+      .def("stats", &stats)
+      .def("head", native([](EventLog& log) { return log.head(); }))
+      .def("stream_head",
+           native([](EventLog& log, const std::string& stream) { return log.stream_head(stream); }, std::string()),
+           py::arg("stream"))
+      .def("intern_type",
+           native([](EventLog& log, const std::string& name) { return log.intern_type(name); }, std::string()),
+           py::arg("name"))
+      .def("type_id", native([](EventLog& log, const std::string& name) { return log.type_id(name); }, std::string()),
+           py::arg("name"))
+      .def("rename_type",
+           native([](EventLog& log, const std::string& from, const std::string& to) { log.rename_type(from, to); },
+                  std::string(), std::string()),
+           py::arg("old"), py::arg("new"))
+      .def("append", &append, py::arg("batch"), py::kw_only(), py::arg("request") = "",
+           py::arg("expected_version") = kAny, py::arg("read_models") = nullptr)
+      .def("read", &read, py::kw_only(), py::arg("types") = std::vector<std::string>(), py::arg("stream") = py::none(),
+           py::arg("after") = 0, py::arg("until") = py::none(), py::arg("backward") = false,
+           py::arg("limit") = py::none());
+}
