@@ -28,8 +28,8 @@ py::tuple tuple_of(const RecordedEvent& event) {
                         event.created, event.metadata);
 }
 
-py::list read(LogHandle& self, std::vector<std::string> types, std::optional<std::string> stream, Position after,
-              std::optional<Position> until, bool backward, std::optional<std::int64_t> limit) {
+py::list read_log(LogHandle& self, std::vector<std::string> types, std::optional<std::string> stream, Position after,
+                  std::optional<Position> until, bool backward, std::optional<std::int64_t> limit) {
   const Query query{std::move(types), std::move(stream), after, until, backward, limit};
   std::vector<RecordedEvent> events;
   {
@@ -115,7 +115,7 @@ void bind_log(py::module_& module) {
            py::arg("old"), py::arg("new"))
       .def("append", &append, py::arg("batch"), py::kw_only(), py::arg("request") = "",
            py::arg("expected_version") = kAny, py::arg("read_models") = nullptr)
-      .def("read", &read, py::kw_only(), py::arg("types") = std::vector<std::string>(), py::arg("stream") = py::none(),
-           py::arg("after") = 0, py::arg("until") = py::none(), py::arg("backward") = false,
-           py::arg("limit") = py::none());
+      .def("read", &read_log, py::kw_only(), py::arg("types") = std::vector<std::string>(),
+           py::arg("stream") = py::none(), py::arg("after") = 0, py::arg("until") = py::none(),
+           py::arg("backward") = false, py::arg("limit") = py::none());
 }
