@@ -170,11 +170,29 @@ TEST_CASE("the database refuses to change, delete or replace an event", "[log]")
   CHECK_THROWS_AS(t.execute("INSERT OR REPLACE INTO eventfold_event (position, type_id, created, data, event_id) "
                             "VALUES (1, 1, 1, '{}', x'00')"),
                   ImmutableEvent);
-  CHECK_THROWS_AS(
-      t.execute("INSERT INTO eventfold_event (type_id, created, data, event_id) VALUES (1, 1, '{}', x'00')"),
-      ImmutableEvent);
   CHECK(t.log.read().size() == 1);
   CHECK(t.log.read()[0].data == "{}");
+}
+
+TEST_CASE("what was inserted behind the log's back is noticed by the next append", "[log]") {
+  TemporaryLog t;
+  t.append("A", "{}");
+  t.execute("INSERT INTO eventfold_event (type_id, created, data, event_id) VALUES (1, 1, '{}', x'00')");
+  CHECK_THROWS_AS(t.append("A", "{}"), CorruptLog);
+}
+
+TEST_CASE("a large batch is recorded in order, whatever its size", "[log]") {
+  TemporaryLog t;
+  for (std::size_t size : {1u, 31u, 32u, 33u, 100u}) {
+    std::vector<std::string> data;
+    for (std::size_t index = 0; index < size; ++index) data.push_back("{\"x\":" + std::to_string(index) + "}");
+    std::vector<NewEvent> events;
+    for (const auto& text : data) events.push_back({.type = "A", .data = text, .stream = "s"});
+    const auto appended = t.log.append(events);
+    const auto recorded = t.log.read({.after = appended.first - 1});
+    REQUIRE(recorded.size() == size);
+    for (std::size_t index = 0; index < size; ++index) CHECK(recorded[index].data == data[index]);
+  }
 }
 
 TEST_CASE("positions are not used again after the log was emptied or its tail was cut off", "[log]") {

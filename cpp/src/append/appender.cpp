@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <vector>
 
 #include "append/idempotency.hpp"
 #include "base/clock.hpp"
@@ -49,6 +50,51 @@ void check_expected_version(Connection& connection, Interns& interns, std::span<
                              ": read it again and decide anew");
 }
 
+// Writes rows many at a time: a statement opens the table and its six indexes once, not once a row.
+class RowWriter {
+ public:
+  explicit RowWriter(Connection& connection) : connection_(connection) { pending_.reserve(kRows * kColumns); }
+
+  void write(std::initializer_list<Value> row) {
+    pending_.insert(pending_.end(), row);
+    if (pending_.size() < kRows * kColumns) return;
+    run(many_rows(), pending_);
+    pending_.clear();
+  }
+  void flush() {
+    for (std::size_t at = 0; at < pending_.size(); at += kColumns) {
+      run(sql::insert_event, std::span(pending_).subspan(at, kColumns));
+    }
+    pending_.clear();
+  }
+
+ private:
+  static constexpr std::size_t kRows = 32;  // 384 parameters; 64 rows gain a further 2 %
+  static constexpr std::size_t kColumns = 12;
+
+  static const std::string& many_rows() {
+    static const std::string text = [] {
+      const std::string one = sql::insert_event;
+      const std::string row = one.substr(one.rfind('('));
+      std::string many = one;
+      for (std::size_t index = 1; index < kRows; ++index) many.append(", ").append(row);
+      return many;
+    }();
+    return text;
+  }
+
+  void run(std::string_view sql, std::span<const Value> rows) {
+    Statement& statement = connection_.prepare(sql);
+    ResetGuard guard(statement);
+    statement.bind(rows);
+    while (statement.step()) {
+    }
+  }
+
+  Connection& connection_;
+  std::vector<Value> pending_;
+};
+
 }  // namespace
 
 Appended append_events(Connection& connection, Interns& interns, std::span<const NewEvent> events,
@@ -75,8 +121,7 @@ Appended append_events(Connection& connection, Interns& interns, std::span<const
   std::vector<EventView> views;
   if (listener) views.reserve(events.size());
 
-  Statement& insert = connection.prepare(sql::insert_event);
-  ResetGuard guard(insert);
+  RowWriter writer(connection);
   Position position = header.head;
   std::string_view last_type;
   std::int64_t type_id = 0;
@@ -96,11 +141,12 @@ Appended append_events(Connection& connection, Interns& interns, std::span<const
     appended.versions.push_back(version.is_null() ? 0 : version.integer);
     Value slots[kSlots];
     std::copy(event.indexed.begin(), event.indexed.end(), slots);
-    insert.run({++position, type_id, appended.created, stream_id, version, slots[0], slots[1], slots[2], slots[3],
-                event.data, Value::blob({reinterpret_cast<const char*>(id.data()), id.size()}),
-                event.metadata.empty() ? Value() : Value(event.metadata)});
+    writer.write({++position, type_id, appended.created, stream_id, version, slots[0], slots[1], slots[2], slots[3],
+                  event.data, Value::blob({reinterpret_cast<const char*>(id.data()), id.size()}),
+                  event.metadata.empty() ? Value() : Value(event.metadata)});
     if (listener) views.push_back({position, type_id, appended.created, event.data});
   }
+  writer.flush();
   record_request(connection, events, options.request, appended.first);
   const auto stamp = static_cast<std::int64_t>(random_bits());
   write_header(connection, appended.last, appended.created, stamp);

@@ -77,8 +77,9 @@ BEFORE DELETE ON eventfold_event
 WHEN NOT EXISTS (SELECT 1 FROM eventfold_unlocked)
 BEGIN SELECT RAISE(ABORT, 'eventfold: a recorded event cannot be deleted'); END;
 
--- REPLACE fires no delete trigger, but it can only hit a position that was given out.
+-- REPLACE fires no delete trigger, but it can only hit a position that was given out. After the insert, since a BEFORE
+-- trigger makes SQLite build each row twice; ABORT takes the whole statement back either way.
 CREATE TRIGGER IF NOT EXISTS eventfold_event_no_replace
-BEFORE INSERT ON eventfold_event
+AFTER INSERT ON eventfold_event
 WHEN new.position <= (SELECT head FROM eventfold_header)
 BEGIN SELECT RAISE(ABORT, 'eventfold: this position was given out before; append through eventfold'); END;
