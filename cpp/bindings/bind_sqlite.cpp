@@ -14,7 +14,6 @@
 
 namespace py = pybind11;
 using namespace eventfold;
-using bindings::DatabaseHandle;
 
 namespace {
 
@@ -54,18 +53,19 @@ std::shared_ptr<DatabaseHandle> dbapi_database(py::object raw, std::string libra
 }
 
 // The same connection, reached the same way, is the same object for as long as somebody holds it. Guarded by the GIL.
-std::shared_ptr<DatabaseHandle> borrowed_database(const std::string& way) {
+std::shared_ptr<DatabaseHandle> borrowed_database(std::string way) {
   static auto& known = *new std::map<std::pair<ManagedConnection*, std::string>, std::weak_ptr<DatabaseHandle>>();
-  std::shared_ptr<ManagedConnection> connection;
+  Borrowed borrowed;
   {
     py::gil_scoped_release release;
-    connection = take_borrowed();
+    borrowed = take_borrowed();
   }
-  if (!connection) return nullptr;
+  if (!borrowed.connection) return nullptr;
+  if (way.empty()) way = borrowed.way;
   std::erase_if(known, [](const auto& entry) { return entry.second.expired(); });
-  auto& entry = known[{connection.get(), way}];
+  auto& entry = known[{borrowed.connection.get(), way}];
   auto handle = entry.lock();
-  if (!handle) entry = handle = native_handle(std::move(connection), way);
+  if (!handle) entry = handle = native_handle(std::move(borrowed.connection), way);
   return handle;
 }
 
@@ -86,7 +86,8 @@ std::optional<std::string> register_auto_extension(const std::optional<std::stri
   void* symbol = symbol_of(file, "sqlite3_auto_extension");
   if (symbol == nullptr) return "sqlite3_auto_extension cannot be found in " + file.value_or("the Python program");
   py::gil_scoped_release release;
-  const int result = reinterpret_cast<AutoExtension>(symbol)(reinterpret_cast<void (*)()>(&sqlite3_extension_init));
+  const int result =
+      reinterpret_cast<AutoExtension>(symbol)(reinterpret_cast<void (*)()>(&eventfold_auto_extension_init));
   if (result == 0) return std::nullopt;
   return "sqlite3_auto_extension failed with SQLite error " + std::to_string(result);
 }
@@ -95,7 +96,7 @@ void cancel_auto_extension(const std::optional<std::string>& file) {
   void* symbol = symbol_of(file, "sqlite3_cancel_auto_extension");
   if (symbol == nullptr) return;
   py::gil_scoped_release release;
-  reinterpret_cast<AutoExtension>(symbol)(reinterpret_cast<void (*)()>(&sqlite3_extension_init));
+  reinterpret_cast<AutoExtension>(symbol)(reinterpret_cast<void (*)()>(&eventfold_auto_extension_init));
 }
 
 void close_database(DatabaseHandle& database) {
@@ -128,7 +129,7 @@ void bind_sqlite(py::module_& module) {
   module.def("dbapi_database", &dbapi_database, py::arg("raw_connection"), py::arg("library") = "",
              py::arg("version") = "", py::arg("reason") = "");
   module.def("expect_borrow", &expect_borrow);
-  module.def("take_borrowed", &borrowed_database, py::arg("way"));
+  module.def("take_borrowed", &borrowed_database, py::arg("way") = "");
   module.def("register_auto_extension", &register_auto_extension, py::arg("file"));
   module.def("cancel_auto_extension", &cancel_auto_extension, py::arg("file"));
 }

@@ -8,7 +8,7 @@
 
 #include "eventfold/managed_connection.hpp"
 
-namespace eventfold::bindings {
+namespace eventfold {
 
 struct DatabaseHandle {
   std::shared_ptr<ManagedConnection> connection;  // closed, perhaps, but never null
@@ -35,4 +35,4 @@ class NativeCall {
   Use use_;
 };
 
-}  // namespace eventfold::bindings
+}  // namespace eventfold

@@ -14,9 +14,11 @@
 struct sqlite3;
 struct sqlite3_api_routines;
 
-// The first library that calls it is the one that this process uses; for any other it does nothing and reports success.
+// The first library that calls one of these is the one that this process uses; for any other they do nothing and report
+// success. The first is for load_extension, the second for sqlite3_auto_extension.
 extern "C" __attribute__((visibility("default"))) int sqlite3_extension_init(sqlite3* database, char** message,
                                                                              const sqlite3_api_routines* routines);
+extern "C" int eventfold_auto_extension_init(sqlite3* database, char** message, const sqlite3_api_routines* routines);
 
 namespace eventfold {
 
@@ -29,6 +31,10 @@ std::string bound_sqlite_file();
 // 3. take_borrowed() gives the connection: the same each time, until it is closed. Null: step 2 reached no library that
 // is in use. Step 3 runs SQL, so without Python's GIL.
 std::int64_t expect_borrow();
-std::shared_ptr<ManagedConnection> take_borrowed();
+struct Borrowed {
+  std::shared_ptr<ManagedConnection> connection;
+  std::string way;  // "load_extension" or "auto_extension": which brought us to this connection first
+};
+Borrowed take_borrowed();
 
 }  // namespace eventfold

@@ -93,10 +93,10 @@ bool is_registered(sqlite3* database) {
   return result == SQLITE_OK;
 }
 
-int register_on(sqlite3* database) {
+int register_on(sqlite3* database, const char* way) {
   // Registering anew would disconnect the table, as if the connection were closed.
   if (is_registered(database)) return SQLITE_OK;
-  auto* host = new HostConnection{database, nullptr};
+  auto* host = new HostConnection{database, way, nullptr};
   // The module owns the host connection; SQLite destroys it on failure too.
   int result = sqlite3_create_module_v2(database, "eventfold_connection", &close_module(), host,
                                         [](void* data) { delete static_cast<HostConnection*>(data); });
@@ -124,9 +124,9 @@ std::int64_t expect_borrow() {
   return expected.token;
 }
 
-std::shared_ptr<ManagedConnection> take_borrowed() {
+Borrowed take_borrowed() {
   HostConnection* const host = std::exchange(expected, {}).host;
-  if (host == nullptr) return nullptr;
+  if (host == nullptr) return {};
   if (host->connection == nullptr || host->connection->closed()) {
     auto connection = std::make_shared<SqliteConnection>(host->handle, SqliteConnection::Ownership::borrowed);
     // Read once, so that SQLite connects it and has it to disconnect.
@@ -134,27 +134,39 @@ std::shared_ptr<ManagedConnection> take_borrowed() {
     if (result != SQLITE_OK) connection->fail(result, false);
     host->connection = std::move(connection);
   }
-  return host->connection;
+  return {host->connection, host->way};
 }
 
 }  // namespace eventfold
 
-int sqlite3_extension_init(sqlite3* database, char**, const sqlite3_api_routines* routines) {
+namespace {
+
+int enter(sqlite3* database, const sqlite3_api_routines* routines, const char* way) {
   // Too old a table ends before the routines that we call.
   if (routines->libversion_number() < eventfold::kMinimumSqlite) return SQLITE_OK;
   // The first library stays: with another one's routines the statements of the first would crash.
   static const sqlite3_api_routines* const first = (sqlite3_api = routines);
   if (first != routines) return SQLITE_OK;
   try {
-    return eventfold::register_on(database);
+    return eventfold::register_on(database, way);
   } catch (...) {
     return SQLITE_NOMEM;
   }
 }
 
+}  // namespace
+
+int eventfold_auto_extension_init(sqlite3* database, char**, const sqlite3_api_routines* routines) {
+  return enter(database, routines, "auto_extension");
+}
+
+int sqlite3_extension_init(sqlite3* database, char**, const sqlite3_api_routines* routines) {
+  return enter(database, routines, "load_extension");
+}
+
 // The name that SQLite derives from the file's, _core.
-extern "C" __attribute__((visibility("default"))) int sqlite3_core_init(sqlite3* database, char** message,
+extern "C" __attribute__((visibility("default"))) int sqlite3_core_init(sqlite3* database, char**,
                                                                         const sqlite3_api_routines* routines) {
-  return sqlite3_extension_init(database, message, routines);
+  return enter(database, routines, "load_extension");
 }
 #endif

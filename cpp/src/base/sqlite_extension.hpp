@@ -10,6 +10,7 @@ namespace eventfold {
 
 struct HostConnection {
   sqlite3* handle;
+  const char* way;                               // that first brought us here
   std::shared_ptr<SqliteConnection> connection;  // null until it is borrowed
 };
 

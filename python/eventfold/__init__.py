@@ -1,0 +1,56 @@
+"""Event sourcing at native speed: an append-only log, and folds of it."""
+
+from eventfold.errors import (
+    ConcurrencyError,
+    CorruptLog,
+    DatabaseError,
+    EventfoldError,
+    IdempotencyConflict,
+    ImmutableEvent,
+    InvalidEvent,
+    LogClosed,
+    LogLocked,
+    LogNotFound,
+    ProjectionError,
+    ReadOnlyLog,
+    UnknownEventType,
+    UnsupportedSchema,
+    WrongExpectedVersion,
+    WrongLog,
+)
+from eventfold.event_log import ANY, NO_STREAM, STREAM_EXISTS, EventLog
+from eventfold.events import NewEvent, RecordedEvent
+from eventfold.projection import Count, First, Latest, Max, Min, Sum
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ANY",
+    "NO_STREAM",
+    "STREAM_EXISTS",
+    "ConcurrencyError",
+    "CorruptLog",
+    "Count",
+    "DatabaseError",
+    "EventLog",
+    "EventfoldError",
+    "First",
+    "IdempotencyConflict",
+    "ImmutableEvent",
+    "InvalidEvent",
+    "Latest",
+    "LogClosed",
+    "LogLocked",
+    "LogNotFound",
+    "Max",
+    "Min",
+    "NewEvent",
+    "ProjectionError",
+    "ReadOnlyLog",
+    "RecordedEvent",
+    "Sum",
+    "UnknownEventType",
+    "UnsupportedSchema",
+    "WrongExpectedVersion",
+    "WrongLog",
+]

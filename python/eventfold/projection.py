@@ -1,0 +1,102 @@
+"""What a fold does with events, column by column: plain data, for EventLog.fold and for read models alike.
+
+A source is an event type: its name, or an event class (anything with an `event_type_name`).
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+Source = Any
+
+
+def event_type_name(source: Source) -> str:
+    """Return the name of an event type."""
+    if isinstance(source, str):
+        return source
+    name = getattr(source, "event_type_name", None)
+    if not isinstance(name, str):
+        raise TypeError(f"an event type is a name or an event class, not {source!r}")
+    return name
+
+
+def as_sources(sources: Source | tuple[Source, ...] | list[Source]) -> tuple[Source, ...]:
+    """Return one or several event types as a tuple."""
+    return tuple(sources) if isinstance(sources, (tuple, list)) else (sources,)
+
+
+@dataclass(frozen=True, init=False)
+class Operation:
+    """How events make the value of a column."""
+
+    op: ClassVar[str]
+    default: ClassVar[Any] = None
+
+    sources: tuple[tuple[Source, str | None], ...]
+    cleared_by: tuple[Source, ...] = field(default=())
+    initial: Any = field(default=None)
+
+    def __init__(self, *sources: Any, cleared_by: Any = (), initial: Any = ...) -> None:
+        if not sources:
+            raise TypeError(f"{type(self).__name__} needs an event type")
+        object.__setattr__(self, "sources", self._read(sources))
+        object.__setattr__(self, "cleared_by", as_sources(cleared_by))
+        object.__setattr__(self, "initial", self.default if initial is ... else initial)
+
+    @property
+    def has_initial(self) -> bool:
+        """Whether the initial value was given, and is not the operation's own."""
+        return self.initial != self.default
+
+    @classmethod
+    def _read(cls, sources: tuple[Any, ...]) -> tuple[tuple[Source, str | None], ...]:
+        """`Latest(Added, "title")`, or `Latest((Added, "title"), (Renamed, "name"))`."""
+        pairs = sources if isinstance(sources[0], tuple) else (sources,)
+        for pair in pairs:
+            if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[1], str):
+                raise TypeError(
+                    f'{cls.__name__} takes an event type and a field, as in {cls.__name__}(BookAdded, "title"), or '
+                    f"several such pairs, each in parentheses; not {pair!r}"
+                )
+        return pairs
+
+
+class Count(Operation):
+    """How many events of these types there were: `Count(BookBorrowed)`."""
+
+    op = "count"
+    default = 0
+
+    @classmethod
+    def _read(cls, sources: tuple[Any, ...]) -> tuple[tuple[Source, str | None], ...]:
+        return tuple((source, None) for source in sources)
+
+
+class Sum(Operation):
+    """The sum of a field: `Sum(Paid, "amount")`. Null counts as nothing."""
+
+    op = "sum"
+    default = 0
+
+
+class Min(Operation):
+    """The least value of a field; null is left out."""
+
+    op = "min"
+
+
+class Max(Operation):
+    """The greatest value of a field; null is left out."""
+
+    op = "max"
+
+
+class First(Operation):
+    """The first value of a field that is not null."""
+
+    op = "first"
+
+
+class Latest(Operation):
+    """The value of a field in the latest event, null included: `Latest(BookAdded, "title")`."""
+
+    op = "latest"
