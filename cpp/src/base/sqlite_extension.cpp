@@ -16,6 +16,9 @@ const sqlite3_api_routines* sqlite3_api = nullptr;
 namespace eventfold {
 namespace {
 
+constexpr const char* kByLoading = "load_extension";
+constexpr const char* kByAutoExtension = "auto_extension";
+
 // Who waits for eventfold_borrow on this thread, and what came of it.
 struct Expected {
   std::int64_t token = 0;
@@ -42,7 +45,7 @@ struct CloseTable : sqlite3_vtab {
 };
 
 int connect_close_table(sqlite3* database, void* host, int, const char* const*, sqlite3_vtab** table, char**) {
-  const int result = sqlite3_declare_vtab(database, "CREATE TABLE eventfold_connection (nothing)");
+  const int result = sqlite3_declare_vtab(database, "CREATE TABLE x (unused)");
   if (result != SQLITE_OK) return result;
   *table = new CloseTable{{}, static_cast<HostConnection*>(host)};
   return SQLITE_OK;
@@ -94,8 +97,6 @@ bool is_registered(sqlite3* database) {
 }
 
 int register_on(sqlite3* database, const char* way) {
-  // Registering anew would disconnect the table, as if the connection were closed.
-  if (is_registered(database)) return SQLITE_OK;
   auto* host = new HostConnection{database, way, nullptr};
   // The module owns the host connection; SQLite destroys it on failure too.
   int result = sqlite3_create_module_v2(database, "eventfold_connection", &close_module(), host,
@@ -148,6 +149,8 @@ int enter(sqlite3* database, const sqlite3_api_routines* routines, const char* w
   static const sqlite3_api_routines* const first = (sqlite3_api = routines);
   if (first != routines) return SQLITE_OK;
   try {
+    // Registering anew would disconnect the table, as if the connection were closed. A new connection has nothing yet.
+    if (way == eventfold::kByLoading && eventfold::is_registered(database)) return SQLITE_OK;
     return eventfold::register_on(database, way);
   } catch (...) {
     return SQLITE_NOMEM;
@@ -156,17 +159,18 @@ int enter(sqlite3* database, const sqlite3_api_routines* routines, const char* w
 
 }  // namespace
 
+// Into a connection that is being opened. An error that it remembers from here would fail the opening.
 int eventfold_auto_extension_init(sqlite3* database, char**, const sqlite3_api_routines* routines) {
-  return enter(database, routines, "auto_extension");
+  return enter(database, routines, eventfold::kByAutoExtension);
 }
 
 int sqlite3_extension_init(sqlite3* database, char**, const sqlite3_api_routines* routines) {
-  return enter(database, routines, "load_extension");
+  return enter(database, routines, eventfold::kByLoading);
 }
 
 // The name that SQLite derives from the file's, _core.
 extern "C" __attribute__((visibility("default"))) int sqlite3_core_init(sqlite3* database, char**,
                                                                         const sqlite3_api_routines* routines) {
-  return enter(database, routines, "load_extension");
+  return enter(database, routines, eventfold::kByLoading);
 }
 #endif
