@@ -1,0 +1,12 @@
+"""What ready() connects so that views follow the event classes."""
+
+from django.apps import AppConfig
+
+from eventfold.django import json_lookups, migrate_hooks, view_checks
+
+
+def connect(app_config: AppConfig) -> None:
+    """Connect migrate, the checks of views and the JSON lookups."""
+    migrate_hooks.connect(app_config)
+    view_checks.connect()
+    json_lookups.connect()
