@@ -21,10 +21,10 @@ class UseLock {
   // Throws LogLocked when another thread keeps the connection past the time-out, as it does for ever where SQL on this
   // connection calls Python, which calls us on this same connection while another thread is using it.
   void enter(std::chrono::milliseconds timeout = std::chrono::seconds(60));
-  // True: a close came in the meantime and is now due.
+  // True: a close came in the meantime; the caller is still within, closes, and leaves again.
   bool leave() noexcept;
-  // False: somebody is within; leave() will then ask for the close.
-  bool may_close() noexcept;
+  // Enters if nobody is within. Else false, and the leave() to come will ask for the close.
+  bool enter_to_close() noexcept;
   // After a fork a thread that is gone may hold the lock. One thread at a time may call this (it holds the GIL).
   void renew_after_fork();
 
@@ -44,7 +44,9 @@ class ManagedConnection : public Connection {
  public:
   // Gives back all that SQLite keeps for this object; later calls throw LogClosed. Waits for the end of a use.
   void close() noexcept {
-    if (use_lock.may_close()) close_now();
+    if (!use_lock.enter_to_close()) return;
+    close_now();
+    use_lock.leave();
   }
   virtual bool closed() const noexcept = 0;
 
@@ -62,7 +64,9 @@ class Use {
   Use(const Use&) = delete;
   Use& operator=(const Use&) = delete;
   ~Use() {
-    if (connection_.use_lock.leave()) connection_.close_now();
+    if (!connection_.use_lock.leave()) return;
+    connection_.close_now();
+    connection_.use_lock.leave();
   }
 
  private:

@@ -52,6 +52,10 @@ void throw_sqlite_error(int code, const std::string& message, bool writing) {
       if (std::string_view(message).starts_with(kTriggerPrefix)) {
         throw ImmutableEvent(message.substr(kTriggerPrefix.size()));
       }
+      if (message.ends_with("eventfold_event.position")) {
+        throw CorruptLog("the log holds events above its head: something else than eventfold inserted them" +
+                         sqlite_says);
+      }
       break;
     case SQLITE_ERROR:
       if (names_our_table(message)) {

@@ -31,16 +31,23 @@ void UseLock::enter(std::chrono::milliseconds timeout) {
 
 bool UseLock::leave() noexcept {
   std::lock_guard lock(state_->mutex);
-  if (--state_->depth > 0) return false;
-  state_->left.notify_one();
-  return std::exchange(state_->close_due, false);
+  if (state_->depth > 1 || !state_->close_due) {
+    if (--state_->depth == 0) state_->left.notify_one();
+    return false;
+  }
+  state_->close_due = false;
+  return true;
 }
 
-bool UseLock::may_close() noexcept {
+bool UseLock::enter_to_close() noexcept {
   std::lock_guard lock(state_->mutex);
-  if (state_->depth == 0) return true;
-  state_->close_due = true;
-  return false;
+  if (state_->depth > 0) {
+    state_->close_due = true;
+    return false;
+  }
+  state_->owner = std::this_thread::get_id();
+  state_->depth = 1;
+  return true;
 }
 
 void UseLock::renew_after_fork() {
