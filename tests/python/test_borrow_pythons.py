@@ -34,7 +34,7 @@ def test_all_ways_under_a_python_that_can_load_extensions(package: Path) -> None
     packages = os.pathsep.join([str(package), *(entry for entry in sys.path if "site-packages" in entry)])
     folder = Path(__file__).parent
     done = subprocess.run(
-        [python, "-m", "pytest", "-q", "-p", "no:django", "-p", "no:cacheprovider", str(folder)],
+        [python, "-m", "pytest", "-q", "-c", os.devnull, "-p", "no:django", "-p", "no:cacheprovider", str(folder)],
         env={**os.environ, "PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1"},
         cwd=folder.parent.parent,
         capture_output=True,

@@ -35,8 +35,9 @@ def together(*functions):
 """
 
 
+# Not by cursors: there Python's own sqlite3 deadlocks, since it binds parameters with the GIL held.
 def test_one_thread_is_in_sql_that_calls_python_while_another_appends_on_the_same_connection(
-    way: str, run: Callable[..., str]
+    native_way: str, run: Callable[..., str]
 ) -> None:
     script = """
 raw = connect()
@@ -56,7 +57,7 @@ def append():
 together(read, append)
 print(log.head())
 """
-    assert run(PREPARE + script, ":memory:", way) == "200"
+    assert run(PREPARE + script, ":memory:", native_way) == "200"
 
 
 def test_threads_that_share_an_in_memory_connection_take_turns(native_way: str, run: Callable[..., str]) -> None:
