@@ -34,6 +34,7 @@ class Operation:
     sources: tuple[tuple[Source, str | None], ...]
     cleared_by: tuple[Source, ...] = field(default=())
     initial: Any = field(default=None)
+    has_initial: bool = field(default=False)  # it was given, and is not the operation's own
 
     def __init__(self, *sources: Any, cleared_by: Any = (), initial: Any = ...) -> None:
         if not sources:
@@ -41,11 +42,7 @@ class Operation:
         object.__setattr__(self, "sources", self._read(sources))
         object.__setattr__(self, "cleared_by", as_sources(cleared_by))
         object.__setattr__(self, "initial", self.default if initial is ... else initial)
-
-    @property
-    def has_initial(self) -> bool:
-        """Whether the initial value was given, and is not the operation's own."""
-        return self.initial != self.default
+        object.__setattr__(self, "has_initial", initial is not ...)
 
     @classmethod
     def _read(cls, sources: tuple[Any, ...]) -> tuple[tuple[Source, str | None], ...]:
