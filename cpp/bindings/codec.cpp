@@ -28,7 +28,8 @@ FieldSpec read_spec(const py::dict& spec) {
   field.name = py::reinterpret_steal<py::object>(name);
   append_json(field.key, py::str(spec["key"]).ptr());
   field.key.push_back(':');
-  field.kind = kind_of(spec["kind"].cast<std::string>());
+  const auto kind = spec["kind"].cast<std::string>();
+  field.kind = kind_named(kind) ? *kind_named(kind) : throw py::value_error("no such kind of field: " + kind);
   field.null = optional_item<bool>(spec, "null").value_or(false);
   field.blank = optional_item<bool>(spec, "blank").value_or(false);
   field.plain = optional_item<bool>(spec, "plain").value_or(false);
@@ -162,6 +163,7 @@ bool EventCodec::accepts(const FieldSpec& field, PyObject* value) const {
     case Kind::duration:
       if (!PyDelta_CheckExact(value)) return false;
       break;
+    case Kind::any:
     case Kind::uuid:
     case Kind::decimal:
     case Kind::json:

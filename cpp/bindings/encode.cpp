@@ -212,15 +212,6 @@ void append_json(std::string& out, PyObject* object) {
   }
 }
 
-Kind kind_of(std::string_view name) {
-  constexpr std::string_view kNames[] = {"text", "integer",  "real",     "boolean", "decimal", "date",
-                                         "time", "datetime", "duration", "uuid",    "json",    "binary"};
-  for (std::size_t index = 0; index < std::size(kNames); ++index) {
-    if (kNames[index] == name) return static_cast<Kind>(index);
-  }
-  throw std::invalid_argument("no such kind of field: " + std::string(name));
-}
-
 void append_field(std::string& out, Kind kind, PyObject* object) {
   if (object == Py_None) {
     out.append("null");
@@ -268,6 +259,7 @@ void append_field(std::string& out, Kind kind, PyObject* object) {
       if (plain.size() != 36) refuse("a UUID", object);
       return append_quoted(out, plain);
     }
+    case Kind::any:
     case Kind::json:
       return append_json(out, object);
     case Kind::binary:

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "eventfold/kind.hpp"
+
 namespace eventfold::bindings {
 
 // A borrowed view of a str's UTF-8. Throws InvalidEvent for a lone surrogate.
@@ -14,10 +16,6 @@ std::string_view utf8_of(PyObject* text);
 // None, bool, int of any size, finite float, str, list, tuple, dict with str keys; nothing else.
 // Throws InvalidEvent saying which object it was.
 void append_json(std::string& out, PyObject* object);
-
-// How a field is written: the table in docs/fields.md.
-enum class Kind { text, integer, real, boolean, decimal, date, time, datetime, duration, uuid, json, binary };
-Kind kind_of(std::string_view name);  // throws std::invalid_argument
 
 // A cleaned value as the kind's JSON. Throws InvalidEvent where the object is not of the kind's Python type.
 void append_field(std::string& out, Kind kind, PyObject* object);

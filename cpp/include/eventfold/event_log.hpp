@@ -58,11 +58,11 @@ struct Appended {
   bool repeated = false;          // id or request key was recorded before: nothing was done, these are its positions
 };
 
-// An event as the fold sees it.
+// An event as the fold sees it. Owns nothing.
 struct EventView {
   Position position = 0;
-  std::int64_t type_id = 0;
   std::int64_t created = 0;
+  std::string_view type;
   std::string_view data;
 };
 

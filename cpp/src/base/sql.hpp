@@ -22,4 +22,5 @@ extern const char* const rename_type;
 extern const char* const schema;
 extern const char* const stream_head;
 extern const char* const write_header;
+extern const char* const write_checkpoint;
 }  // namespace eventfold::sql

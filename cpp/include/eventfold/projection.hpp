@@ -1,0 +1,154 @@
+// What a projection is (ProjectionSpec, plain data) and the fold that executes it (Fold). No database in here: a fold
+// is fed events one by one and holds rows in memory.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "eventfold/event_log.hpp"
+#include "eventfold/kind.hpp"
+
+namespace eventfold {
+
+enum class Operation : std::uint8_t { count, sum, min, max, first, latest, handler };
+
+// What a cell holds. The first five are database values; a boolean is stored as 0 or 1, a number beyond 64 bits and a
+// JSON list or object as text.
+enum class CellType : std::uint8_t { null, integer, real, text, blob, boolean, number, json };
+
+// A value of a fold that does not own its bytes.
+struct CellView {
+  CellType type = CellType::null;
+  std::uint32_t size = 0;
+  union {
+    std::int64_t integer = 0;
+    double real;
+    const char* data;
+  };
+  CellView() = default;
+  explicit CellView(std::int64_t number) : type(CellType::integer), integer(number) {}
+  explicit CellView(double number) : type(CellType::real), real(number) {}
+  CellView(CellType bytes_type, std::string_view bytes)
+      : type(bytes_type), size(static_cast<std::uint32_t>(bytes.size())), data(bytes.data()) {}
+  bool has_bytes() const {
+    return type != CellType::null && type != CellType::integer && type != CellType::real && type != CellType::boolean;
+  }
+  std::string_view view() const { return has_bytes() ? std::string_view(data, size) : std::string_view(); }
+};
+bool operator==(const CellView& left, const CellView& right);
+
+// A value with its bytes.
+struct OwnedCell {
+  CellView cell;
+  std::string bytes;
+  CellView view() const { return cell.has_bytes() ? CellView(cell.type, bytes) : cell; }
+};
+
+struct FieldSpec {
+  std::string name;
+  Kind kind = Kind::any;
+  int places = 0;                 // of a decimal
+  std::vector<std::string> keys;  // in `data`, the present one first, then former ones
+  OwnedCell missing;              // what it is in an event without it
+};
+
+struct EventSpec {
+  std::string type;
+  std::vector<FieldSpec> fields;
+};
+
+struct KeySpec {
+  std::string column;
+  std::string field;
+  Kind kind = Kind::any;
+};
+
+struct ColumnSpec {
+  struct Source {
+    std::string type;
+    std::string field;  // empty for count; "position" and "created" are every event's
+  };
+  std::string column;
+  Kind kind = Kind::any;
+  int places = 0;
+  Operation operation = Operation::latest;
+  std::vector<Source> from;
+  std::vector<std::string> cleared_by;
+  OwnedCell initial;
+};
+
+struct ProjectionSpec {
+  std::string name;
+  std::string table;
+  std::vector<KeySpec> key;
+  std::vector<ColumnSpec> columns;
+  std::vector<std::string> delete_on;
+  std::vector<std::string> handlers;  // types for which the handler is called
+  std::vector<EventSpec> events;
+
+  // Throws ProjectionError for anything that is not such a specification.
+  static ProjectionSpec from_json(std::string_view json);
+  // Every type that it reads.
+  std::vector<std::string> types() const;
+  // Whether ranges of positions may be folded apart and merged: no handler, and no sum of floats, whose last bit
+  // depends on the order.
+  bool mergeable() const;
+};
+
+class Fold {
+ public:
+  // A row while a handler looks at it.
+  class Row {
+   public:
+    virtual ~Row() = default;
+    virtual CellView get(std::size_t column) const = 0;
+    virtual CellView key(std::size_t part) const = 0;
+    virtual void set(std::size_t column, CellView value) = 0;
+  };
+  using Handler = std::function<void(Row& row, const EventView& event)>;
+  // Finds the stored row of a key: false if there is none, else its columns, whose bytes must live until the next call.
+  using Loader = std::function<bool(std::span<const CellView> key, std::vector<CellView>& columns)>;
+
+  // `relative`: the start is not known, so that this is to be merged into the fold of what came before.
+  explicit Fold(std::shared_ptr<const ProjectionSpec> spec, bool relative = false);
+  Fold(Fold&&) noexcept;
+  Fold& operator=(Fold&&) noexcept;
+  ~Fold();
+
+  void set_handler(Handler handler);
+  void set_loader(Loader loader);
+
+  // Whether the projection reads this type.
+  bool wants(std::string_view type) const;
+  // Folds one event. Throws ProjectionError (no key, overflow), CorruptLog (data that is not what its type says).
+  void apply(std::string_view type, const EventView& event);
+  // The number of a type for apply(): faster, for scans.
+  int plan_of(std::string_view type) const;  // -1: the projection does not read it
+  void apply(int plan, const EventView& event);
+
+  // Takes what a relative fold found in the positions after this one's.
+  void merge(const Fold& later);
+
+  const ProjectionSpec& spec() const;
+  // Rows are numbered in the order they were first seen, rows that are gone included.
+  std::size_t slots() const;
+  std::size_t size() const;  // rows that are there
+  bool alive(std::size_t row) const;
+  bool loaded(std::size_t row) const;  // the loader knew it
+  CellView key(std::size_t row, std::size_t part) const;
+  // As it is stored: a decimal sum as a number, a boolean as such.
+  CellView column(std::size_t row, std::size_t column) const;
+  std::optional<std::size_t> find(std::span<const CellView> key) const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace eventfold

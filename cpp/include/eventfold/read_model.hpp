@@ -1,0 +1,74 @@
+// Read models: tables of the application whose rows are a fold of the log, kept inline with each append or rebuilt.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "eventfold/event_log.hpp"
+#include "eventfold/projection.hpp"
+
+namespace eventfold {
+
+// A projection, and what is called for the types that it names as handlers.
+struct Projection {
+  std::shared_ptr<const ProjectionSpec> spec;
+  Fold::Handler handler;
+};
+
+// Keeps the rows of several read models right, within the transaction of each append: the rows that a batch touches are
+// loaded, folded and written back. Holds nothing between appends, so it may serve any number of connections and
+// threads.
+class InlineReadModels : public AppendListener {
+ public:
+  explicit InlineReadModels(std::vector<Projection> projections);
+  // Throws ProjectionError, CorruptLog, and what a handler throws.
+  void appended(Connection& connection, std::span<const EventView> events) override;
+
+ private:
+  std::vector<Projection> projections_;
+};
+
+// Called about ten times a second with the positions that are done, and their number in all. May throw to stop.
+using Progress = std::function<void(Position done, Position total)>;
+
+struct FoldOptions {
+  int threads = 2;
+  std::optional<Position> until = {};  // none: the head
+};
+
+// Folds the log, from the first event on, into rows in memory. On several threads, each with a reader of its own, where
+// the projection can be merged and the database is a file; else on the connection of the log.
+Fold fold_log(EventLog& log, const Projection& projection, const FoldOptions& options = {},
+              const Progress& progress = nullptr);
+
+struct Written {
+  std::int64_t inserted = 0;
+  std::int64_t updated = 0;
+  std::int64_t deleted = 0;
+  std::int64_t rows = 0;
+  Position head = 0;
+};
+
+// Rebuilds one read model: scan() beside the live table, then write() brings the live table to what was found.
+// Not thread-safe.
+class Replay {
+ public:
+  Replay(EventLog& log, Projection projection, int threads = 2);
+  // Up to the head of the log, which it returns. Readers and writers go on meanwhile.
+  Position scan(const Progress& progress = nullptr);
+  // One transaction: what was appended since scan(), then only rows that differ, then the checkpoint under this hash of
+  // the specification. Throws WrongLog if the log was emptied or replaced since scan().
+  Written write(std::string_view spec_hash);
+
+ private:
+  EventLog& log_;
+  Projection projection_;
+  int threads_;
+  LogInfo scanned_;
+  std::optional<Fold> fold_;
+};
+
+}  // namespace eventfold

@@ -1,0 +1,110 @@
+// A cell of a fold's table: 16 bytes; bytes longer than that in a buffer of its own, which is used again.
+#pragma once
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "eventfold/projection.hpp"
+
+namespace eventfold {
+
+class Cell {
+ public:
+  // What a relative fold knows of a cell.
+  enum Flag : std::uint8_t { touched = 1, absolute = 2 };
+
+  CellType type = CellType::null;
+  std::uint8_t flags = 0;
+
+ private:
+  bool owns_ = false;  // data_ is a buffer, whatever the type is now: its capacity stands before it
+  std::uint32_t size_ = 0;
+  union {
+    std::int64_t integer_;
+    double real_;
+    char* data_;
+  };
+
+ public:
+  Cell() : integer_(0) {}
+  Cell(Cell&& other) noexcept { take(other); }
+  Cell& operator=(Cell&& other) noexcept {
+    if (this != &other) {
+      release();
+      take(other);
+    }
+    return *this;
+  }
+  Cell(const Cell&) = delete;
+  Cell& operator=(const Cell&) = delete;
+  ~Cell() { release(); }
+
+  std::int64_t integer() const { return integer_; }
+  double real() const { return real_; }
+  void set_integer(std::int64_t number) {
+    release();
+    type = CellType::integer;
+    integer_ = number;
+  }
+  void set_real(double number) {
+    release();
+    type = CellType::real;
+    real_ = number;
+  }
+  void add_unchecked(std::int64_t number) { integer_ += number; }
+
+  CellView view() const {
+    CellView view;
+    view.type = type;
+    view.size = size_;
+    view.integer = integer_;
+    if (view.has_bytes()) view.data = data_;
+    return view;
+  }
+
+  void set(CellView value) {
+    if (!value.has_bytes()) {
+      release();
+      type = value.type;
+      integer_ = value.integer;
+      return;
+    }
+    if (!owns_ || capacity() < value.size) {
+      release();
+      const std::uint32_t wanted = value.size < 12 ? 12 : value.size + value.size / 4;
+      auto* block = static_cast<char*>(std::malloc(sizeof(std::uint32_t) + wanted));
+      if (block == nullptr) throw std::bad_alloc();
+      std::memcpy(block, &wanted, sizeof wanted);
+      data_ = block + sizeof wanted;
+      owns_ = true;
+    }
+    std::memcpy(data_, value.data, value.size);
+    size_ = value.size;
+    type = value.type;
+  }
+
+ private:
+  std::uint32_t capacity() const {
+    std::uint32_t size;
+    std::memcpy(&size, data_ - sizeof size, sizeof size);
+    return size;
+  }
+  void release() {
+    if (owns_) std::free(data_ - sizeof(std::uint32_t));
+    owns_ = false;
+    size_ = 0;
+  }
+  void take(Cell& other) noexcept {
+    type = other.type;
+    flags = other.flags;
+    owns_ = other.owns_;
+    size_ = other.size_;
+    integer_ = other.integer_;
+    other.owns_ = false;
+    other.type = CellType::null;
+  }
+};
+static_assert(sizeof(Cell) == 16);
+
+}  // namespace eventfold

@@ -1,0 +1,25 @@
+// What one event does to one cell, and how a later range of events joins an earlier one.
+#pragma once
+
+#include "eventfold/projection.hpp"
+#include "fold/cell.hpp"
+
+namespace eventfold {
+
+// Less than, in the order of SQLite: numbers, then texts by their bytes, then blobs.
+bool less(const CellView& left, const CellView& right);
+
+// A sum of decimals is kept as an integer of 10^-places units; this is what its column holds.
+CellView stored(const ColumnSpec& column, const CellView& cell);
+// The other way round, for a cell that was read from its column.
+void load(const ColumnSpec& column, Cell& cell, const CellView& value);
+
+void apply(const ColumnSpec& column, Cell& cell, const CellView& value);
+void clear(const ColumnSpec& column, Cell& cell);
+// `later` is of a relative fold.
+void merge(const ColumnSpec& column, Cell& cell, const Cell& later);
+
+// The value that a cell of a new row has; in a relative fold, the one that changes nothing.
+void start(const ColumnSpec& column, Cell& cell, bool relative);
+
+}  // namespace eventfold

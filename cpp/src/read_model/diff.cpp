@@ -1,0 +1,93 @@
+#include "read_model/diff.hpp"
+
+#include "eventfold/error.hpp"
+#include "read_model/row_writer.hpp"
+#include "read_model/table_sql.hpp"
+
+namespace eventfold {
+
+namespace {
+
+bool same(Kind kind, const CellView& folded, const Value& live) {
+  const Value value = value_of(kind, folded);
+  if (value == live) return true;
+  // NUMERIC affinity stores a whole number as an integer, REAL gives it back as a double
+  const auto is_number = [](const Value& number) {
+    return number.type == ValueType::integer || number.type == ValueType::real;
+  };
+  if (!is_number(value) || !is_number(live) || value.type == live.type) return false;
+  const auto as_double = [](const Value& number) {
+    return number.type == ValueType::integer ? static_cast<double>(number.integer) : number.real;
+  };
+  return as_double(value) == as_double(live);
+}
+
+// Sorts the live rows into those that are right, those to update and those to delete.
+class Comparison : public RowVisitor {
+ public:
+  explicit Comparison(const Fold& fold) : fold_(fold), seen(fold.slots()), key_(fold.spec().key.size()) {}
+
+  void row(std::span<const Value> columns) override {
+    const auto& spec = fold_.spec();
+    for (std::size_t part = 0; part < key_.size(); ++part) key_[part] = cell_of(spec.key[part].kind, columns[part]);
+    const auto found = fold_.find(key_);
+    if (!found || seen[*found]) {
+      std::vector<OwnedCell>& owned = to_delete.emplace_back();
+      for (const CellView& part : key_) owned.push_back({part, std::string(part.view())});
+      return;
+    }
+    seen[*found] = true;
+    for (std::size_t column = 0; column < spec.columns.size(); ++column) {
+      if (!same(spec.columns[column].kind, fold_.column(*found, column), columns[key_.size() + column])) {
+        to_update.push_back(*found);
+        return;
+      }
+    }
+  }
+
+ private:
+  const Fold& fold_;
+
+ public:
+  std::vector<bool> seen;
+  std::vector<std::size_t> to_update;
+  std::vector<std::vector<OwnedCell>> to_delete;
+
+ private:
+  std::vector<CellView> key_;
+};
+
+}  // namespace
+
+Written write_difference(Connection& connection, const Fold& fold) {
+  const TableSql sql(fold.spec());
+  Comparison comparison(fold);
+  connection.visit(sql.select_all, sql.from, {}, comparison);
+
+  Written written;
+  std::vector<Value> parameters;
+  for (const auto& key : comparison.to_delete) {
+    parameters.clear();
+    for (std::size_t part = 0; part < key.size(); ++part) {
+      parameters.push_back(value_of(fold.spec().key[part].kind, key[part].view()));
+    }
+    Statement& statement = connection.prepare(sql.delete_row);
+    ResetGuard guard(statement);
+    statement.bind(parameters);
+    while (statement.step()) {
+    }
+    ++written.deleted;
+  }
+  ReadModelWriter writer(connection, fold, sql);
+  for (const std::size_t row : comparison.to_update) writer.update(row);
+  written.updated = static_cast<std::int64_t>(comparison.to_update.size());
+  for (std::size_t row = 0; row < fold.slots(); ++row) {
+    if (!fold.alive(row) || comparison.seen[row]) continue;
+    writer.insert(row);
+    ++written.inserted;
+  }
+  written.rows = static_cast<std::int64_t>(fold.size());
+  return written;
+}
+
+}  // namespace eventfold

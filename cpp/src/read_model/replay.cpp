@@ -1,0 +1,38 @@
+#include "base/sql.hpp"
+#include "eventfold/error.hpp"
+#include "eventfold/read_model.hpp"
+#include "read_model/diff.hpp"
+#include "read_model/log_range.hpp"
+
+namespace eventfold {
+
+Replay::Replay(EventLog& log, Projection projection, int threads)
+    : log_(log), projection_(std::move(projection)), threads_(threads) {}
+
+Position Replay::scan(const Progress& progress) {
+  scanned_ = log_.info();
+  fold_.emplace(fold_log(log_, projection_, {.threads = threads_, .until = scanned_.head}, progress));
+  return scanned_.head;
+}
+
+Written Replay::write(std::string_view spec_hash) {
+  if (!fold_) scan();
+  Connection& connection = log_.connection();
+  Transaction transaction(connection);
+  const LogInfo now = log_.info();
+  if (now.log_id != scanned_.log_id || now.epoch != scanned_.epoch || now.head < scanned_.head) {
+    throw WrongLog("The log was emptied or replaced while " + projection_.spec->name +
+                   " was being replayed: run `manage.py events replay` again");
+  }
+  fold_->set_handler(projection_.handler);
+  fold_range(connection, *fold_, scan_types(connection, *projection_.spec), scanned_.head, now.head);
+  scanned_.head = now.head;
+  Written written = write_difference(connection, *fold_);
+  written.head = now.head;
+  connection.prepare(sql::write_checkpoint)
+      .run({std::string_view(projection_.spec->name), spec_hash, std::string_view(now.log_id), now.epoch, now.head});
+  transaction.commit();
+  return written;
+}
+
+}  // namespace eventfold

@@ -1,0 +1,27 @@
+// The SQL that reads and writes the table of one read model, and its values.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "eventfold/projection.hpp"
+#include "eventfold/value.hpp"
+
+namespace eventfold {
+
+struct TableSql {
+  explicit TableSql(const ProjectionSpec& spec);
+  std::string select_all;  // "<keys>, <columns>" and "FROM <table>", for Connection::visit
+  std::string from;
+  std::string select_row;  // columns by key
+  std::string insert_row;  // keys, columns
+  std::string update_row;  // columns, then keys
+  std::string delete_row;  // by key
+};
+
+// What is stored for a cell; its bytes are the cell's.
+Value value_of(Kind kind, const CellView& cell);
+// What was stored, as the fold keeps it; its bytes are the value's.
+CellView cell_of(Kind kind, const Value& value);
+
+}  // namespace eventfold
