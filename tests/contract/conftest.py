@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from eventfold import EventLog, _borrow
 from eventfold.errors import DatabaseError
 

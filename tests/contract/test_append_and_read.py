@@ -2,6 +2,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from eventfold import EventLog, NewEvent
 from eventfold.errors import (
     IdempotencyConflict,
@@ -10,8 +13,6 @@ from eventfold.errors import (
     UnsupportedSchema,
     WrongExpectedVersion,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 JSON = st.recursive(
     st.none()

@@ -4,6 +4,7 @@ import sqlite3
 from typing import Any
 
 import pytest
+
 from eventfold import EventLog
 from eventfold.errors import ConcurrencyError, LogLocked
 

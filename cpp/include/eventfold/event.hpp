@@ -38,4 +38,12 @@ struct RecordedEvent {
   std::string metadata;      // empty: none
 };
 
+// An event as the fold sees it. Owns nothing.
+struct EventView {
+  Position position = 0;
+  std::int64_t created = 0;
+  std::string_view type;
+  std::string_view data;
+};
+
 }  // namespace eventfold

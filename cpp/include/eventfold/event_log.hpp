@@ -58,14 +58,6 @@ struct Appended {
   bool repeated = false;          // id or request key was recorded before: nothing was done, these are its positions
 };
 
-// An event as the fold sees it. Owns nothing.
-struct EventView {
-  Position position = 0;
-  std::int64_t created = 0;
-  std::string_view type;
-  std::string_view data;
-};
-
 // Told of each batch within the transaction of its append. An exception undoes the append.
 class AppendListener {
  public:

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "eventfold/event_log.hpp"
+#include "eventfold/event.hpp"
 #include "eventfold/kind.hpp"
 
 namespace eventfold {
