@@ -83,7 +83,10 @@ def run_page(page: Path, shell: Shell) -> None:
     """Run the examples of a page in the shell's directory."""
     shell = copy.copy(shell)
     examples = [block for block in blocks(page) if block.language != "text" and block.not_run is None]
-    for kind, group in groupby(examples, key=_kind):
+    for block in examples:
+        if _kind(block) in ("sql", "cpp"):  # these have nothing to do with what goes on around them
+            _RUN[_kind(block)](block, shell)
+    for kind, group in groupby((block for block in examples if _kind(block) not in ("sql", "cpp")), key=_kind):
         if kind == "session":
             _run_session(list(group), shell)
         else:
