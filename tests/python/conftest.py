@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import eventfold
 import pytest
+
+import eventfold
 from eventfold import EventLog, _borrow, _core
 
 NATIVE = ("load_extension", "auto_extension")

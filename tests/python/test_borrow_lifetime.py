@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from eventfold import EventLog, LogClosed, _borrow, _core
 
 Connect = Callable[..., sqlite3.Connection]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from eventfold import DatabaseError, EventLog, ImmutableEvent, LogClosed, LogNotFound, ReadOnlyLog, _borrow, _core
 
 Connect = Callable[..., sqlite3.Connection]

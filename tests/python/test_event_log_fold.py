@@ -1,0 +1,122 @@
+"""EventLog.fold: one row for each key, straight from the log."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from eventfold import (
+    Count,
+    EventLog,
+    First,
+    Latest,
+    LogNotFound,
+    Max,
+    Min,
+    NewEvent,
+    ProjectionError,
+    Sum,
+    _borrow,
+    _core,
+)
+
+
+@pytest.fixture(params=["native", "dbapi"])
+def log(request: pytest.FixtureRequest, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[EventLog]:
+    if request.param == "dbapi":
+        monkeypatch.setenv("EVENTFOLD_SQLITE_WAY", "dbapi")
+    with EventLog(tmp_path / "events.db") as log:
+        yield log
+
+
+def test_each_operation_makes_its_column(log: EventLog) -> None:
+    log.append(
+        [
+            NewEvent("Added", {"book": 7, "title": "Emma"}),
+            NewEvent("Borrowed", {"book": 7, "by": None, "days": 3}),
+            NewEvent("Borrowed", {"book": 7, "by": "ann", "days": 10**18}),
+            NewEvent("Renamed", {"book": 7, "name": "Emma, a novel"}),
+            NewEvent("Borrowed", {"book": 7, "by": "bob", "days": -1}),
+            NewEvent("Borrowed", {"book": 8, "by": "eve", "days": None}),
+        ]
+    )
+    rows = log.fold(
+        "book",
+        {
+            "times": Count("Borrowed"),
+            "title": Latest(("Added", "title"), ("Renamed", "name")),
+            "days": Sum("Borrowed", "days"),
+            "longest": Max("Borrowed", "days"),
+            "shortest": Min("Borrowed", "days"),
+            "first": First("Borrowed", "by"),
+            "last": Latest("Borrowed", "by"),
+        },
+    )
+    assert len(rows) == 2
+    assert rows.to_dict() == {
+        7: (3, "Emma, a novel", 10**18 + 2, 10**18, -1, "ann", "bob"),
+        8: (1, None, 0, None, None, "eve", "eve"),
+    }
+
+
+def test_columns_are_cleared_and_rows_go_away(log: EventLog) -> None:
+    log.append(
+        [
+            NewEvent("Borrowed", {"book": 7, "by": "ann"}),
+            NewEvent("Returned", {"book": 7}),
+            NewEvent("Borrowed", {"book": 8, "by": "bob"}),
+            NewEvent("Removed", {"book": 8}),
+            NewEvent("Returned", {"book": 9}),
+        ]
+    )
+    columns = {
+        "by": Latest("Borrowed", "by", cleared_by="Returned", initial="nobody"),
+        "times": Count("Borrowed"),
+    }
+    assert log.fold("book", columns, delete_on="Removed").to_dict() == {7: ("nobody", 1)}
+    assert log.fold("book", columns, delete_on="Removed", until=3).to_dict() == {7: ("nobody", 1), 8: ("bob", 1)}
+
+
+def test_a_key_may_have_several_fields_of_any_kind(log: EventLog) -> None:
+    log.append([NewEvent("Borrowed", {"book": book, "by": by}) for book, by in [(1, "ann"), ("1", "ann"), (1, "ann")]])
+    assert log.fold(("book", "by"), {"n": Count("Borrowed")}).to_dict() == {(1, "ann"): (2,), ("1", "ann"): (1,)}
+
+
+def test_a_missing_key_is_named_with_its_position(log: EventLog) -> None:
+    log.append([NewEvent("Borrowed", {"book": 7}), NewEvent("Borrowed", {"title": "Emma"})])
+    with pytest.raises(ProjectionError, match=r"Borrowed.* 2.*book"):
+        log.fold("book", {"n": Count("Borrowed")})
+
+
+def test_an_empty_log_folds_to_nothing(log: EventLog) -> None:
+    assert log.fold("book", {"n": Count("Borrowed")}).to_dict() == {}
+
+
+def test_within_a_transaction_the_fold_sees_what_is_not_committed_yet(tmp_path: Any) -> None:
+    import sqlite3
+
+    _borrow.bind(sqlite3)
+    raw = sqlite3.connect(tmp_path / "app.db", isolation_level=None)
+    database = _borrow.borrow(raw, sqlite3)
+    log = EventLog.on(database)
+    with pytest.raises(LogNotFound):
+        log.fold("book", {"n": Count("Borrowed")})
+    _core.Log(database).install()
+    raw.execute("BEGIN")
+    log.append("Borrowed", {"book": 7})
+    assert log.fold("book", {"n": Count("Borrowed")}).to_dict() == {7: (1,)}
+    raw.execute("ROLLBACK")
+    assert log.fold("book", {"n": Count("Borrowed")}).to_dict() == {}
+    raw.close()
+
+
+def test_operations_that_make_no_sense_are_refused_when_they_are_written() -> None:
+    for wrong in (lambda: Count(), lambda: Latest("Added"), lambda: Sum("Added", 3), lambda: Latest(("Added",))):
+        with pytest.raises(TypeError):
+            wrong()
+
+
+def test_operations_are_plain_values() -> None:
+    assert Count("A", "B") == Count("A", "B")
+    assert Latest("A", "x") != First("A", "x")
+    assert Latest("A", "x").sources == Latest(("A", "x")).sources == (("A", "x"),)
