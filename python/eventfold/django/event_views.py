@@ -63,7 +63,7 @@ def remove_log(connection: BaseDatabaseWrapper) -> None:
     """Drop the log's tables and every view on them. Raises IrreversibleError while an event is recorded."""
     if not has_log(connection):
         return
-    events = _one(connection, "SELECT count(*) FROM eventfold_event")[0]
+    events = count_events(connection)
     if events:
         raise IrreversibleError(
             f"The log of the database {connection.alias!r} holds {events} events, which would be lost for ever; "
@@ -80,6 +80,16 @@ def has_log(connection: BaseDatabaseWrapper) -> bool:
     if connection.vendor != "sqlite":
         return False
     return _one(connection, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'eventfold_type'") is not None
+
+
+def count_events(connection: BaseDatabaseWrapper) -> int:
+    """Return how many events the log holds."""
+    return int(_one(connection, "SELECT count(*) FROM eventfold_event")[0])
+
+
+def table_names(connection: BaseDatabaseWrapper) -> set[str]:
+    """Return the names of the tables, views not among them."""
+    return set(_all(connection, "SELECT name FROM sqlite_master WHERE type = 'table'"))
 
 
 def find_type(connection: BaseDatabaseWrapper, label: str, *, any_case: bool = False) -> TypeRow | None:

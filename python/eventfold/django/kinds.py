@@ -25,6 +25,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.utils import format_number
 from django.db.models import Field
@@ -130,12 +131,12 @@ def json_value(field: AnyField, value: Any) -> Any:
     kind = kind_of(field)
     if kind == "json":
         return _plain_json(value, getattr(field, "encoder", None))
-    value = field.get_prep_value(value)
-    if value is None:
-        return None
     try:
+        value = field.get_prep_value(field.to_python(value))
+        if value is None:
+            return None
         return _JSON_VALUES[kind](value, field)
-    except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
+    except (TypeError, ValueError, ArithmeticError, AttributeError, ValidationError) as error:
         raise InvalidEvent(f"{_name(field)}: {value!r} is no {kind}: {error}") from error
 
 

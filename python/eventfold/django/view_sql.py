@@ -189,14 +189,15 @@ def _converted(kind: str, path: str, value: str) -> str:
         case "real" | "decimal":
             return number
         case "date":
-            return f"CASE WHEN date(substr({text}, 1, 10)) = substr({text}, 1, 10) THEN substr({text}, 1, 10) END"
+            day = f"substr({text}, 1, 10)"
+            return f"CASE WHEN date({day}, '+0 days') = {day} THEN {day} END"  # the modifier makes it check the day
         case "time":
             clock = f"CASE WHEN {text} LIKE '____-__-__T%' THEN substr(rtrim({text}, 'Z'), 12) ELSE {text} END"
             return f"CASE WHEN time({clock}) = substr({clock}, 1, 8) THEN {clock} END"
         case "datetime":
             moment = f"CASE WHEN {text} LIKE '____-__-__' THEN {text} || 'T00:00:00' ELSE {text} END"
             moment = f"replace(rtrim({moment}, 'Z'), 'T', ' ')"
-            return f"CASE WHEN datetime({moment}) = substr({moment}, 1, 19) THEN {moment} END"
+            return f"CASE WHEN datetime({moment}, '+0 days') = substr({moment}, 1, 19) THEN {moment} END"
         case "uuid":
             digits = f"replace(lower({text}), '-', '')"
             return f"CASE WHEN length({digits}) = 32 AND {digits} NOT GLOB '*[^0-9a-f]*' THEN {digits} END"
