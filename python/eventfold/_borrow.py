@@ -89,7 +89,7 @@ def borrow(raw_connection: Any, module: ModuleType, way: str | None = None) -> _
         reasons.append(f"load_extension: {reason}")
     if way in (None, "auto_extension"):
         # Only for the connections to come: this one was looked at above.
-        reason = _load_automatically(module) or "this connection was opened before eventfold was imported"
+        reason = _load_automatically(module) or "this connection was opened before eventfold was ready"
         reasons.append(f"auto_extension: {reason}")
     if way in (None, "dbapi"):
         return _by_dbapi(raw_connection, module, "; ".join(reasons) or "it is forced")
@@ -105,7 +105,9 @@ def open_database(path: str | os.PathLike[str], read_only: bool, busy_timeout: f
     uri = Path(path).resolve().as_uri() + ("?mode=ro" if read_only else "?mode=rwc")
     name = ":memory:" if os.fspath(path) == ":memory:" else uri
     try:
-        raw_connection = sqlite3.connect(name, busy_timeout, isolation_level=None, check_same_thread=False, uri=True)
+        raw_connection = sqlite3.connect(
+            name, timeout=busy_timeout, isolation_level=None, check_same_thread=False, uri=True
+        )
         if not read_only and raw_connection.execute("PRAGMA page_count").fetchone() == (0,):
             raw_connection.execute("PRAGMA journal_mode = WAL")
         if raw_connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
