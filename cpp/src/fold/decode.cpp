@@ -131,7 +131,11 @@ int hex_digit(char letter) {
 Decoder::Decoder(const EventSpec& event) : event_(event) {
   scratch_.resize(event.fields.size());
   unescaped_.resize(event.fields.size());
-  for (const FieldSpec& field : event.fields) missing_.push_back(field.missing.view());
+  for (const FieldSpec& field : event.fields) {
+    const CellView cell = convert(field, field.missing.view());
+    default_bytes_.emplace_back(cell.view());
+    missing_.push_back(cell.has_bytes() ? CellView(cell.type, default_bytes_.back()) : cell);
+  }
 }
 
 void Decoder::decode(std::string_view data, std::span<CellView> fields) {

@@ -5,6 +5,7 @@
 // more than finding their end. Whatever does not fit goes to simdjson.
 #pragma once
 
+#include <deque>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,6 +37,7 @@ class Decoder {
   std::vector<Step> steps_;
   std::vector<std::string> scratch_;  // converted bytes, a buffer for each field
   std::vector<std::string> unescaped_;
+  std::deque<std::string> default_bytes_;  // of missing_; a deque's elements stay where they are, also when it moves
   std::vector<CellView> missing_;
 };
 

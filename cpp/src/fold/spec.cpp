@@ -50,14 +50,21 @@ Kind kind_of(element parent) {
   refuse("no kind \"" + std::string(name) + "\"");
 }
 
-// A storage value: what the column would hold.
-OwnedCell cell_of(element value, Kind kind) {
+enum class Form { stored, json };
+
+// An initial value as its column stores it, or what an event would have in its data.
+OwnedCell cell_of(element value, Kind kind, Form form) {
   OwnedCell owned;
   std::int64_t integer = 0;
   double real = 0;
   bool boolean = false;
   std::string_view text;
   if (value.is_null()) return owned;
+  if (kind == Kind::json && form == Form::json) {
+    owned.bytes = simdjson::minify(value);
+    owned.cell = CellView(CellType::json, owned.bytes);
+    return owned;
+  }
   if (value.get(boolean) == simdjson::SUCCESS) {
     owned.cell = CellView(static_cast<std::int64_t>(boolean));
     owned.cell.type = CellType::boolean;
@@ -80,9 +87,9 @@ OwnedCell cell_of(element value, Kind kind) {
   return owned;
 }
 
-OwnedCell optional_cell(element parent, const char* key, Kind kind) {
+OwnedCell optional_cell(element parent, const char* key, Kind kind, Form form) {
   element value;
-  return parent[key].get(value) == simdjson::SUCCESS ? cell_of(value, kind) : OwnedCell();
+  return parent[key].get(value) == simdjson::SUCCESS ? cell_of(value, kind, form) : OwnedCell();
 }
 
 std::vector<std::string> texts_of(element parent, const char* key) {
@@ -115,7 +122,7 @@ ColumnSpec column_of(element item) {
     column.from.push_back({std::string(type), std::string(field)});
   }
   column.cleared_by = texts_of(item, "cleared_by");
-  column.initial = optional_cell(item, "initial", column.kind);
+  column.initial = optional_cell(item, "initial", column.kind, Form::stored);
   return column;
 }
 
@@ -129,7 +136,7 @@ EventSpec event_of(std::string_view type, object fields) {
     field.places = places_of(item);
     field.keys = texts_of(item, "keys");
     if (field.keys.empty()) refuse("the field " + field.name + " has no key");
-    field.missing = optional_cell(item, "default", field.kind);
+    field.missing = optional_cell(item, "default", field.kind, Form::json);
     event.fields.push_back(std::move(field));
   }
   return event;

@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from eventfold.django import json_lookups, migrate_hooks, view_checks
+from eventfold.django import json_lookups, migrate_hooks, read_model_hooks, view_checks
 
 
 def connect(app_config: AppConfig) -> None:
@@ -10,3 +10,4 @@ def connect(app_config: AppConfig) -> None:
     migrate_hooks.connect(app_config)
     view_checks.connect()
     json_lookups.connect()
+    read_model_hooks.connect(app_config)

@@ -3,6 +3,7 @@ INSERT INTO eventfold_unlocked VALUES ('empty');
 DELETE FROM eventfold_event;
 DELETE FROM eventfold_stream;
 DELETE FROM eventfold_request;
-DELETE FROM eventfold_read_model;
 DELETE FROM eventfold_unlocked;
 UPDATE eventfold_header SET epoch = epoch + 1, stamp = random();
+-- The read models are emptied together with it, and so they are what follows from it.
+UPDATE eventfold_read_model SET (epoch, position) = (SELECT epoch, head FROM eventfold_header), due = 0;

@@ -1,0 +1,48 @@
+"""A line that shows how far a replay has come: redrawn on a terminal, a plain line now and then in a pipe."""
+
+import time
+from typing import Any
+
+_BAR = 24
+_PAUSE_IN_PIPE = 5.0
+
+
+class ProgressLine:
+    """`update` may be called often; nothing is written with `quiet`."""
+
+    def __init__(self, stream: Any, label: str, *, quiet: bool) -> None:
+        self._stream = stream
+        self._label = label
+        self._quiet = quiet
+        self._terminal = bool(getattr(stream, "isatty", lambda: False)())
+        self._started = self._shown = time.monotonic()
+        self._drawn = False
+
+    def update(self, done: int, total: int) -> None:
+        """Show that `done` of `total` positions are read."""
+        now = time.monotonic()
+        if self._quiet or (not self._terminal and now - self._shown < _PAUSE_IN_PIPE):
+            return
+        self._shown = now
+        rate = done / max(now - self._started, 1e-9)
+        text = f"{self._label}: {done:,} of {total:,} events, {rate:,.0f} events/s, {_left(done, total, rate)} left"
+        if self._terminal:
+            full = round(_BAR * done / max(total, 1))
+            self._stream.write(f"\r\x1b[K[{'█' * full}{'·' * (_BAR - full)}] {text}", ending="")
+            self._stream.flush()
+            self._drawn = True
+        else:
+            self._stream.write(text)
+
+    def end(self) -> None:
+        """Leave the terminal's line empty."""
+        if self._drawn:
+            self._stream.write("\r\x1b[K", ending="")
+            self._stream.flush()
+            self._drawn = False
+
+
+def _left(done: int, total: int, rate: float) -> str:
+    seconds = (total - done) / rate if rate > 0 else 0.0
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes}:{seconds:02d}"

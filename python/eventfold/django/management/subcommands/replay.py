@@ -1,0 +1,55 @@
+"""`manage.py events replay [app.Model ...]`"""
+
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from eventfold.django.management.progress import ProgressLine
+from eventfold.django.replay import replay, replayable_models
+
+HELP = "Rebuild read models from the log, beside the live ones, then bring those to it."
+
+
+def add_arguments(parser: CommandParser) -> None:
+    parser.add_argument("models", nargs="*", metavar="app.Model", help="Read models to rebuild; all, if none is named.")
+    parser.add_argument("--threads", type=int, default=2, help="Threads that read the log at once. Defaults to 2.")
+
+
+def handle(command: BaseCommand, options: dict[str, Any]) -> None:
+    alias, verbosity = options["database"], options["verbosity"]
+    if options["threads"] < 1:
+        raise CommandError("--threads must be at least 1.")
+    models = _chosen(options["models"], alias)
+    if not models and verbosity > 0:
+        command.stdout.write("No read model has a Projection or a @projector.")
+    for model in models:
+        line = ProgressLine(command.stdout, model._meta.label, quiet=verbosity == 0)
+        started = time.perf_counter()
+        try:
+            done = replay(model, alias, options["threads"], line.update)
+        except KeyboardInterrupt:
+            line.end()
+            raise CommandError(f"{model._meta.label}: interrupted; its rows are as they were.", returncode=130) from None
+        except BaseException:
+            line.end()
+            raise
+        seconds = time.perf_counter() - started
+        line.end()
+        if verbosity > 0:
+            rate = f"{done.head / seconds:,.0f} events/s" if seconds > 0 else "at once"
+            command.stdout.write(
+                f"{model._meta.label}: {done.head:,} events in {seconds:.2f} s ({rate}); {done.rows:,} rows, of which "
+                f"{done.inserted:,} are new, {done.updated:,} changed; {done.deleted:,} removed"
+            )
+
+
+def _chosen(labels: list[str], alias: str) -> list[Any]:
+    by_label = {model._meta.label_lower: model for model in replayable_models(alias)}
+    if not labels:
+        return list(by_label.values())
+    for label in labels:
+        if label.lower() not in by_label:
+            known = ", ".join(model._meta.label for model in by_label.values()) or "none"
+            raise CommandError(f"{label} is no read model of the database {alias!r}. There are: {known}.")
+    return [by_label[label.lower()] for label in labels]

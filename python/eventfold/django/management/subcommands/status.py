@@ -1,0 +1,52 @@
+"""`manage.py events status`"""
+
+from typing import Any
+
+from django.apps import apps
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import connections
+
+from eventfold import _core
+from eventfold.django.connection import database_of
+from eventfold.django.constants import is_event_model
+from eventfold.django.gate import native
+from eventfold.django.read_model_state import state_of
+from eventfold.django.receivers import receiver_names
+from eventfold.django.registry import has_python_handlers
+from eventfold.django.replay import replayable_models
+
+HELP = "Show the log, how SQLite is reached, what slows appends, and where each read model stands."
+
+
+def add_arguments(parser: CommandParser) -> None:
+    pass
+
+
+def handle(command: BaseCommand, options: dict[str, Any]) -> None:
+    alias = options["database"]
+    connection = connections[alias]
+    write = command.stdout.write
+    info: dict[str, Any] = native(connection, "eventfold: info", _core.Log.info)
+    write(f"Log of {alias!r}: {info['log_id']}, epoch {info['epoch']}, head {info['head']:,}")
+    database = database_of(connection)
+    write(f"SQLite {database.version}, {database.library}, reached by {database.way}")
+    if database.reason:
+        write(f"  no better way: {database.reason}")
+    slowed = [model for model in apps.get_models() if is_event_model(model) and slows(model)]
+    write("Event types whose appends call Python:" if slowed else "No receiver or @on method slows an append.")
+    for model in slowed:
+        write(f"  {model._meta.label}: {', '.join(slows(model))}")
+    models = replayable_models(alias)
+    write("Read models:" if models else "There is no read model.")
+    for model in models:
+        state = state_of(model, alias)
+        rows = model._base_manager.using(alias).count()
+        if state.problem:
+            write(f"  {state.label}: {rows:,} rows; {state.problem}: run `manage.py events replay {state.label}`")
+        else:
+            write(f"  {state.label}: {rows:,} rows, right")
+
+
+def slows(model: Any) -> list[str]:
+    """Name what keeps an event class from the fastest path."""
+    return receiver_names(model) + (["an @on method"] if has_python_handlers(model) else [])

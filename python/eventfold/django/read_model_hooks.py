@@ -1,0 +1,26 @@
+"""What ready() connects for read models."""
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models.signals import class_prepared, post_migrate, pre_migrate
+
+from eventfold.django import read_model_checks, read_model_state, registry
+
+
+def connect(app_config: AppConfig) -> None:
+    """Connect the checks, and what must follow migrations."""
+    read_model_checks.connect()
+    class_prepared.connect(_forget, dispatch_uid="eventfold.forget_read_models")
+    pre_migrate.connect(_forget, sender=app_config, dispatch_uid="eventfold.forget_before_migrate")
+    post_migrate.connect(_note, sender=app_config, dispatch_uid="eventfold.note_read_models")
+
+
+def _forget(**kwargs: Any) -> None:
+    registry.forget()
+
+
+def _note(using: str = DEFAULT_DB_ALIAS, **kwargs: Any) -> None:
+    registry.forget()
+    read_model_state.note_new_read_models(using)

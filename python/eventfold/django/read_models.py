@@ -1,0 +1,137 @@
+"""Read models: Django models whose rows are a fold of the log.
+
+    class BookList(ReadModel):
+        book = models.BigIntegerField(primary_key=True)
+        borrow_count = models.PositiveIntegerField(default=0)
+
+        class Projection:
+            key = "book"
+            borrow_count = Count(BookBorrowed)
+
+            @on(BookReturned)
+            def returned(row, event): ...
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.db.models.base import ModelBase
+
+from eventfold.projection import Count, First, Latest, Max, Min, Operation, Sum, as_sources
+
+__all__ = ["Count", "Declaration", "First", "Handler", "Latest", "Max", "Min", "ReadModel", "Sum", "label_of", "on"]
+
+_EVENTS = "_eventfold_on"
+
+
+def label_of(source: Any) -> str:
+    """Return the label of an event type, e.g. "books.BookBorrowed"; it may be given as such."""
+    if isinstance(source, str):
+        return source
+    meta = getattr(source, "_meta", None)
+    if meta is None:
+        raise TypeError(f"an event type is an event class or its label, as in \"books.BookBorrowed\", not {source!r}")
+    return str(meta.label)
+
+
+def on(*events: Any) -> Callable[[Callable[[Any, Any], None]], Callable[[Any, Any], None]]:
+    """Declare a method of a Projection that is called for each event of these types, after the native operations.
+
+    It gets the row, with the values of its columns, which it may change, and the event. It must depend on nothing else
+    and do nothing else: it is called again on each replay.
+    """
+    if not events or not all(isinstance(event, (str, type)) for event in events):
+        raise TypeError("on() takes event types, as in @on(BookReturned)")
+
+    def mark(method: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        setattr(method, _EVENTS, events)
+        return method
+
+    return mark
+
+
+@dataclass(frozen=True)
+class Handler:
+    """An @on method and the event types that it is called for."""
+
+    events: tuple[Any, ...]
+    method: Callable[[Any, Any], None]
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What an inner class Projection says. Field names are the model's; event types may still be labels."""
+
+    key: tuple[str, ...]
+    operations: dict[str, Operation] = field(default_factory=dict)
+    delete_on: tuple[Any, ...] = ()
+    handlers: tuple[Handler, ...] = ()
+
+    @classmethod
+    def read(cls, model_name: str, projection: type) -> "Declaration":
+        """Raise TypeError for anything in the class that is not a part of a projection."""
+        attributes = {name: value for name, value in vars(projection).items() if not name.startswith("__")}
+        key = attributes.pop("key", None)
+        if not key:
+            raise TypeError(f"{model_name}.Projection needs a key, the field that tells rows apart: key = \"book\"")
+        delete_on = as_sources(attributes.pop("delete_on", ()))
+        operations = {}
+        handlers = []
+        for name, value in attributes.items():
+            if isinstance(value, staticmethod):
+                value = value.__func__
+            if isinstance(value, Operation):
+                operations[name] = value
+            elif hasattr(value, _EVENTS):
+                handlers.append(Handler(getattr(value, _EVENTS), value))
+            elif callable(value):
+                raise TypeError(f"{model_name}.Projection.{name} is not called for any event: give it @on(...)")
+            else:
+                raise TypeError(f"{model_name}.Projection.{name} is no operation such as Count or Latest: {value!r}")
+        keys = (key,) if isinstance(key, str) else tuple(key)
+        return cls(keys, operations, delete_on, tuple(handlers))
+
+    def labels(self) -> set[str]:
+        """Return the labels of all event types that it reads."""
+        sources = [source for operation in self.operations.values() for source, _ in operation.sources]
+        sources += [source for operation in self.operations.values() for source in operation.cleared_by]
+        sources += [*self.delete_on, *(event for handler in self.handlers for event in handler.events)]
+        return {label_of(source) for source in sources}
+
+    def handled_labels(self) -> set[str]:
+        """Return the labels of the event types that have an @on method."""
+        return {label_of(event) for handler in self.handlers for event in handler.events}
+
+
+class ReadModelBase(ModelBase):
+    """Reads the inner class Projection before Django takes it for a field."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any], **kwargs: Any) -> Any:
+        projection = attrs.pop("Projection", None)
+        model = super().__new__(cls, name, bases, attrs, **kwargs)
+        if projection is not None:
+            declaration = Declaration.read(name, projection)
+            for field_name in (*declaration.key, *declaration.operations):
+                try:
+                    model._meta.get_field(field_name)
+                except FieldDoesNotExist:
+                    raise TypeError(f"{name}.Projection names {field_name!r}, which is no field of {name}") from None
+            model.projection = declaration
+        return model
+
+
+class ReadModel(models.Model, metaclass=ReadModelBase):
+    """Base of read models. Its table is an ordinary one: query it, index it, show it in the admin.
+
+    With a class Projection the rows follow from the log alone: they are right when `create` of an event returns, and
+    `manage.py events replay` makes them anew, so what is written to them by hand is lost then. Without one, a
+    `@projector` keeps them.
+    """
+
+    projection: Declaration | None = None
+
+    class Meta:
+        abstract = True

@@ -1,0 +1,96 @@
+"""The read models of a database alias, compiled for the native core."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.apps import apps
+from django.db import connections, router
+
+from eventfold import _core
+from eventfold.django.handlers import RowHandler
+from eventfold.django.read_models import ReadModel
+from eventfold.django.specification import as_text, hash_of, specification
+from eventfold.django.type_fields import TypeFields
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """One read model on one alias. `hash` tells whether its rows were made by the same definition."""
+
+    model: Any
+    spec: str
+    hash: str
+    handler: RowHandler | None
+
+
+@cache
+def projected_models() -> tuple[Any, ...]:
+    """Return all read models that have a Projection."""
+    return tuple(
+        model
+        for model in apps.get_models()
+        if issubclass(model, ReadModel) and model.projection is not None and not model._meta.proxy
+    )
+
+
+@cache
+def handled_labels() -> frozenset[str]:
+    """Return the labels of all event types that some read model has an @on method for."""
+    return frozenset(label for model in projected_models() for label in model.projection.handled_labels())
+
+
+def has_python_handlers(event: Any) -> bool:
+    """Whether an append of this event class calls Python."""
+    return event._meta.label in handled_labels()
+
+
+def models_of(alias: str) -> list[Any]:
+    """Return the read models whose tables are in a database."""
+    return [model for model in projected_models() if router.allow_migrate_model(alias, model)]
+
+
+def known_fields(alias: str) -> dict[str, TypeFields]:
+    """Return what the log of a database knows of fields, by event label; nothing where there is no log.
+
+    It is read past Django's cursors, since an append that compiles first must still count as one query.
+    """
+    connection = connections[alias]
+    connection.ensure_connection()
+    raw = connection.connection
+    has_log = raw.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'eventfold_type'").fetchone()
+    if has_log is None:
+        return {}
+    rows = raw.execute("SELECT name, fields FROM eventfold_type").fetchall()
+    return {name: TypeFields.load(fields) for name, fields in rows}
+
+
+def compile_model(model: Any, alias: str, known: dict[str, TypeFields] | None = None) -> Compiled:
+    """Compile one read model for a database."""
+    connection = connections[alias]
+    known = known_fields(alias) if known is None else known
+    spec = specification(model, connection, known)
+    handler = RowHandler(model, alias, known) if spec["handlers"] else None
+    return Compiled(model, as_text(spec), hash_of(spec), handler)
+
+
+_compiled: dict[str, _core.ReadModels | None] = {}
+
+
+def compiled_for(alias: str) -> _core.ReadModels | None:
+    """Return the read models that each append to a database keeps right; None if there are none."""
+    if alias not in _compiled:
+        models = models_of(alias)
+        known = known_fields(alias) if models else {}
+        read_models = [compile_model(model, alias, known) for model in models]
+        handlers = {each.model._meta.label: each.handler for each in read_models if each.handler}
+        # Two threads may come here at once; they make the same.
+        _compiled[alias] = _core.ReadModels([each.spec for each in read_models], handlers) if read_models else None
+    return _compiled[alias]
+
+
+def forget() -> None:
+    """Compile anew when next needed: classes, migrations or fields have changed."""
+    projected_models.cache_clear()
+    handled_labels.cache_clear()
+    _compiled.clear()

@@ -1,0 +1,128 @@
+"""A Projection as the native core takes it: plain data, whose hash is stored with the read model."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from django.apps import apps
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import AutoField
+
+from eventfold.django.kinds import AnyField, json_key, kind_of
+from eventfold.django.read_models import Declaration, label_of
+from eventfold.django.type_fields import TypeFields
+from eventfold.projection import Operation
+
+PSEUDO_FIELDS = {"position": "integer", "created": "datetime"}
+"""Fields of every event that are not in its `data`."""
+
+
+def column_kind(field: AnyField) -> str:
+    """Return the kind of a read model's field; a reference is kept as what it refers to."""
+    while field.is_relation:
+        field = field.target_field  # type: ignore[attr-defined]
+    return kind_of(field)
+
+
+def stored(field: AnyField, value: Any, connection: BaseDatabaseWrapper) -> Any:
+    """Return a Python value of a field as its column stores it: None, bool, int, float, str or bytes."""
+    kind = column_kind(field)
+    if kind == "boolean" and value is not None:
+        return bool(value)
+    value = field.get_db_prep_save(value, connection)
+    if value is None:
+        return None
+    if kind == "decimal":
+        number = Decimal(value)
+        return int(number) if number == number.to_integral_value() else float(number)
+    if isinstance(value, memoryview):
+        return bytes(value)
+    return value
+
+
+def own_columns(model: Any) -> list[AnyField]:
+    """Return the fields that a fold writes: all but the key and a number that the database gives out."""
+    return [
+        field
+        for field in model._meta.concrete_fields
+        if field.name not in model.projection.key and not (field.primary_key and isinstance(field, AutoField))
+    ]
+
+
+def specification(model: Any, connection: BaseDatabaseWrapper, known: Mapping[str, TypeFields]) -> dict[str, Any]:
+    """Return the specification of a read model on a database; `known` is what its log knows of fields, by label."""
+    declaration: Declaration = model.projection
+    fields = {name: model._meta.get_field(name) for name in declaration.key}
+    return {
+        "name": model._meta.label,
+        "table": model._meta.db_table,
+        "key": [
+            {"column": field.column, "field": name, "kind": column_kind(field)} for name, field in fields.items()
+        ],
+        "columns": [
+            _column(field, declaration.operations.get(field.name), connection) for field in own_columns(model)
+        ],
+        "delete_on": sorted(map(label_of, declaration.delete_on)),
+        "handlers": sorted(declaration.handled_labels()),
+        "events": {
+            label: _event(label, declaration, known.get(label, TypeFields())) for label in sorted(declaration.labels())
+        },
+    }
+
+
+def as_text(spec: dict[str, Any]) -> str:
+    """Return the specification's text, which the core reads and whose hash is stored."""
+    return json.dumps(spec, ensure_ascii=False, separators=(",", ":"), sort_keys=False)
+
+
+def hash_of(spec: dict[str, Any]) -> str:
+    """Return a hash of what a projection means. Former names and defaults of fields are not part of it."""
+    meaning = {**spec, "events": {label: sorted(fields) for label, fields in spec["events"].items()}}
+    return sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
+
+
+def _column(field: AnyField, operation: Operation | None, connection: BaseDatabaseWrapper) -> dict[str, Any]:
+    column = {
+        "column": field.column,
+        "kind": column_kind(field),
+        "op": operation.op if operation else "handler",
+        "from": [[label_of(source), name] for source, name in operation.sources] if operation else [],
+        "cleared_by": [label_of(source) for source in operation.cleared_by] if operation else [],
+        "initial": initial_value(field, operation, connection),
+    }
+    if column["kind"] == "decimal":
+        column["places"] = getattr(field, "decimal_places", 0)
+    return column
+
+
+def initial_value(field: AnyField, operation: Operation | None, connection: BaseDatabaseWrapper) -> Any:
+    """Return what a column of a new row stores: the field's default, else 0 for Count and Sum, else its empty value."""
+    if operation is not None and operation.has_initial:
+        return stored(field, operation.initial, connection)
+    if field.has_default():
+        return stored(field, field.get_default(), connection)
+    if operation is not None and operation.op in ("count", "sum"):
+        return stored(field, 0, connection)
+    value = stored(field, field.get_default(), connection)
+    return None if isinstance(value, bytes) else value
+
+
+def _event(label: str, declaration: Declaration, known: TypeFields) -> dict[str, Any]:
+    event = apps.get_model(label)
+    names = set(declaration.key)
+    for operation in declaration.operations.values():
+        names |= {name for source, name in operation.sources if name is not None and label_of(source) == label}
+    fields = [field for field in event._meta.concrete_fields if field.name in names - set(PSEUDO_FIELDS)]
+    return {field.name: _event_field(field, known) for field in fields}
+
+
+def _event_field(field: AnyField, known: TypeFields) -> dict[str, Any]:
+    name = json_key(field)
+    described: dict[str, Any] = {"kind": kind_of(field), "keys": known.keys(name)}
+    if described["kind"] == "decimal":
+        described["places"] = getattr(field, "decimal_places", 0)
+    if name in known.defaults:
+        described["default"] = known.defaults[name]
+    return described
