@@ -1,4 +1,4 @@
-"""Lookups on the JSONFields of events, whose view columns hold the log's canonical JSON.
+"""Lookups on the JSONFields of events and read models, whose columns hold the log's canonical JSON.
 
 Django writes JSON with white space and with every letter beyond ASCII escaped, into the column and into what it looks
 for; on SQLite it then compares texts (`payload={"a": [1]}`, `payload__a=[1]`) and, before SQLite 3.45, keys as they are
@@ -24,7 +24,7 @@ _ESCAPE = re.compile(r"(?:\\u[0-9a-f]{4})+|\\.")
 
 
 def connect() -> None:
-    """Adapt the event models that there are, and those to come: historical ones too."""
+    """Adapt the models that there are, and those to come: historical ones of events too."""
     for model in apps.get_models():
         _prepare(model)
     class_prepared.connect(_prepare, dispatch_uid="eventfold.json_lookups")
@@ -43,7 +43,9 @@ def use_canonical_json(model: Any) -> None:
 
 
 def _prepare(sender: Any, **kwargs: Any) -> None:
-    if is_event_model(sender):
+    from eventfold.django.read_models import ReadModel
+
+    if is_event_model(sender) or issubclass(sender, ReadModel):
         use_canonical_json(sender)
 
 
