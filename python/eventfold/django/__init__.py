@@ -1,0 +1,68 @@
+"""eventfold for Django: add "eventfold.django" to INSTALLED_APPS.
+
+Everything a project needs is imported from here. Names are looked up when they are first used, so that
+`from eventfold.django import Event` works in models.py and in events.py, while importing the package itself needs no
+app registry.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eventfold.django.events import Event as Event
+    from eventfold.django.managers import EventManager as EventManager
+    from eventfold.django.projectors import projector as projector
+    from eventfold.django.queryset import EventQuerySet as EventQuerySet
+    from eventfold.django.read_models import Count as Count
+    from eventfold.django.read_models import First as First
+    from eventfold.django.read_models import Latest as Latest
+    from eventfold.django.read_models import Max as Max
+    from eventfold.django.read_models import Min as Min
+    from eventfold.django.read_models import ReadModel as ReadModel
+    from eventfold.django.read_models import Sum as Sum
+    from eventfold.django.read_models import on as on
+    from eventfold.django.recorded import Recorded as Recorded
+
+_MODULES = {
+    "Event": "events",
+    "EventManager": "managers",
+    "EventQuerySet": "queryset",
+    "Recorded": "recorded",
+    "ReadModel": "read_models",
+    "Count": "read_models",
+    "Sum": "read_models",
+    "Min": "read_models",
+    "Max": "read_models",
+    "First": "read_models",
+    "Latest": "read_models",
+    "on": "read_models",
+    "projector": "projectors",
+}
+
+__all__ = [  # noqa: RUF022
+    "Event",
+    "EventManager",
+    "EventQuerySet",
+    "Recorded",
+    "ReadModel",
+    "Count",
+    "Sum",
+    "Min",
+    "Max",
+    "First",
+    "Latest",
+    "on",
+    "projector",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,58 @@
+"""Managers of event classes: whichever a class declares, its query sets append and never change or delete."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models.manager import BaseManager
+
+from eventfold.django.queryset import EventQuerySet, as_event_queryset
+from eventfold.django.save import create
+
+if TYPE_CHECKING:
+    _Manager = models.Manager[Any]
+else:
+    _Manager = models.Manager.from_queryset(EventQuerySet)
+
+
+class EventManager(_Manager):
+    """The manager of event classes. Derive from it, or from any manager of Django's, for your own."""
+
+    def create(self, **kwargs: Any) -> Any:
+        """Append one event and return it."""
+        if self._queryset_class is EventQuerySet and type(self).get_queryset is BaseManager.get_queryset:
+            return create(self.model, kwargs, self._db, self._hints)  # what the query set would do, without making one
+        return self.get_queryset().create(**kwargs)
+
+    create.alters_data = True  # type: ignore[attr-defined]
+
+
+class _GuardedQuerySets:
+    """Before a manager class in the order of resolution: its query sets become event query sets."""
+
+    def get_queryset(self) -> Any:
+        return as_event_queryset(super().get_queryset())  # type: ignore[misc]
+
+
+def as_event_manager(manager: Any) -> Any:
+    """Return the manager itself if its query sets are sure to be event query sets, else a copy of which they are."""
+    cls = type(manager)
+    if issubclass(cls, _GuardedQuerySets):
+        return manager
+    if (
+        issubclass(cls, EventManager)
+        and cls.get_queryset is BaseManager.get_queryset
+        and issubclass(manager._queryset_class, EventQuerySet)
+    ):
+        return manager
+    guarded = manager.__class__.__new__(cls)
+    guarded.__dict__.update(manager.__dict__)
+    guarded.__class__ = _guarded_class(cls)
+    return guarded
+
+
+@cache
+def _guarded_class(cls: type) -> type:
+    bases = (_GuardedQuerySets, cls) if issubclass(cls, EventManager) else (_GuardedQuerySets, cls, EventManager)
+    # The name and module of the original: what a migration writes down must be importable.
+    return type(cls.__name__, bases, {"__module__": cls.__module__, "__qualname__": cls.__qualname__})

@@ -1,0 +1,274 @@
+"""Appending the events of Django: the fastest path that receivers allow, within one transaction."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from itertools import groupby
+from typing import Any
+
+from django.conf import settings
+from django.db import connections, router
+from django.db.models.signals import post_save, pre_save
+
+from eventfold import _core
+from eventfold.django.gate import native
+from eventfold.django.kinds import canonical_json
+from eventfold.django.plan import Plan, plan_of
+from eventfold.django.receivers import has_receivers
+from eventfold.django.recorded import Recorded, id_bytes, read_event
+from eventfold.django.transactions import ImmediateAtomic
+from eventfold.errors import ImmutableEvent, InvalidEvent
+
+ANY_VERSION = -1
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_append = _core.Log.append
+
+
+def create(
+    model: Any,
+    values: dict[str, Any],
+    using: str | None,
+    hints: dict[str, Any],
+    request: str = "",
+    expected_version: int = ANY_VERSION,
+) -> Any:
+    """Make an event, append it and return it."""
+    event = model(**values)
+    if using is None:
+        using = router.db_for_write(model, **hints)
+    if plan_of(model).plain_save:
+        append(model, [event], using, request, expected_version)
+    elif request or expected_version != ANY_VERSION:
+        raise TypeError(
+            f"{model._meta.label} has a save() of its own, which knows nothing of idempotent() and expect_version(); "
+            "use bulk_create([event])"
+        )
+    else:
+        event.save(force_insert=True, using=using)
+    return event
+
+
+def bulk_create(model: Any, events: list[Any], using: str, request: str, expected_version: int) -> None:
+    """Append events of one class, all or none."""
+    for event in events:
+        if type(event) is not model:
+            raise TypeError(f"{model._meta.label}: bulk_create() takes events of this class, not {event!r}")
+    if events:
+        append(model, events, using, request, expected_version)
+
+
+def append(cls: Any, events: list[Any], using: str, request: str = "", expected_version: int = ANY_VERSION) -> None:
+    """Append new events, all or none, and tell their receivers.
+
+    Raises ImmutableEvent if one is recorded already, ValidationError, InvalidEvent, and what receivers raise.
+    """
+    plan = plan_of(cls)
+    values = [event.__dict__ for event in events]
+    given = False
+    for own in values:
+        if own["position"] is not None:
+            _renew(cls, own, using)
+        if "_given" in own:
+            given = True
+    connection = connections[using]
+    if has_receivers(cls) or plan.has_python_handlers(plan.model):
+        _append_with_receivers(cls, plan, connection, events, values, given, request, expected_version)
+    elif given:
+        _append_given(plan, connection, events, values, request, expected_version)
+    else:
+        appended = native(
+            connection,
+            plan.insert_sql,
+            _append,
+            plan.encode(events, values, "", None),
+            request=request,
+            expected_version=expected_version,
+            read_models=plan.compiled_for(using),
+        )
+        _mark(values, appended, using)
+
+
+def append_without_receivers(event: Any, using: str) -> None:
+    """Append one event, validated; for callers that send the signals themselves."""
+    _append_given(plan_of(type(event)), connections[using], [event], [event.__dict__], "", ANY_VERSION)
+
+
+def append_raw(event: Any, using: str) -> None:
+    """Append one event as loaddata has it: not validated, and folded only by the next replay.
+
+    One that the log has already, at the same position with the same content, is left as it is.
+    """
+    plan = plan_of(type(event))
+    own = event.__dict__
+    batch = plan.encode_unchecked([event], [own], "", None)
+    if own["position"] is not None:
+        row = read_event(using, own["position"])
+        if row is not None and row[2] == plan.label and row[3] == batch.data(0):
+            return
+    connection = connections[using]
+    _mark([own], native(connection, plan.insert_sql, _append, batch), using)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE eventfold_read_model SET due = 1 WHERE due = 0")
+
+
+def _append_with_receivers(
+    cls: Any,
+    plan: Plan,
+    connection: Any,
+    events: list[Any],
+    values: list[dict[str, Any]],
+    given: bool,
+    request: str,
+    expected_version: int,
+) -> None:
+    using = connection.alias
+    try:
+        with ImmediateAtomic(using):
+            repeated = (request or given) and _is_repeated(connection, values, request)
+            if not repeated:
+                for event in events:
+                    pre_save.send(sender=cls, instance=event, raw=False, using=using, update_fields=None)
+            repeated = _append_given(plan, connection, events, values, request, expected_version)
+            if not repeated:
+                for event in events:
+                    post_save.send(sender=cls, instance=event, created=True, raw=False, using=using, update_fields=None)
+    except BaseException:
+        for own in values:
+            _unmark(own)
+        raise
+
+
+def _append_given(
+    plan: Plan,
+    connection: Any,
+    events: list[Any],
+    values: list[dict[str, Any]],
+    request: str,
+    expected_version: int,
+) -> bool:
+    """Append events of which some may have an id or metadata of the caller's; return whether they were repeated."""
+    runs = [_run(events, values)] if request or len(events) == 1 else list(_runs(events, values))
+    if len(runs) == 1:
+        return _append_run(plan, connection, *runs[0], request, expected_version)
+    if expected_version != ANY_VERSION:
+        raise InvalidEvent(f"{plan.label}: expect_version() needs a batch in which all events have the same metadata")
+    with ImmediateAtomic(connection.alias):
+        repeated = [_append_run(plan, connection, *run, request, expected_version) for run in runs]
+    return all(repeated)
+
+
+def _append_run(
+    plan: Plan,
+    connection: Any,
+    events: list[Any],
+    values: list[dict[str, Any]],
+    metadata: str,
+    ids: list[bytes] | None,
+    request: str,
+    expected_version: int,
+) -> bool:
+    appended = native(
+        connection,
+        plan.insert_sql,
+        _append,
+        plan.encode(events, values, metadata, ids),
+        request=request,
+        expected_version=expected_version,
+        read_models=plan.compiled_for(connection.alias),
+    )
+    _mark(values, appended, connection.alias)
+    return appended.repeated
+
+
+_Run = tuple[list[Any], list[dict[str, Any]], str, list[bytes] | None]
+
+
+def _runs(events: list[Any], values: list[dict[str, Any]]) -> Iterator[_Run]:
+    """One native append takes one metadata, and an id for each event or for none: split where that changes."""
+    pairs = zip(events, values, strict=True)
+    for _, group in groupby(pairs, lambda pair: (_metadata(pair[1]), _event_id(pair[1]) is None)):
+        part = list(group)
+        yield _run([event for event, _ in part], [own for _, own in part])
+
+
+def _run(events: list[Any], values: list[dict[str, Any]]) -> _Run:
+    metadata = {_metadata(own) for own in values}
+    ids = [_event_id(own) for own in values]
+    chosen = [event_id for event_id in ids if event_id is not None]
+    if len(metadata) > 1 or len(chosen) not in (0, len(ids)):
+        raise InvalidEvent("with a request key, all events must have the same metadata, and all an id or none")
+    return events, values, metadata.pop(), chosen or None
+
+
+def _metadata(own: dict[str, Any]) -> str:
+    given: Recorded | None = own.get("_given")
+    if given is None or not given.metadata:
+        return ""
+    if not isinstance(given.metadata, dict):
+        raise InvalidEvent(f"an event's metadata must be a dict, not {given.metadata!r}")
+    return canonical_json(given.metadata)
+
+
+def _event_id(own: dict[str, Any]) -> bytes | None:
+    given = own.get("_given")
+    return None if given is None else id_bytes(given)
+
+
+def _is_repeated(connection: Any, values: list[dict[str, Any]], request: str) -> bool:
+    """Whether the request, or the first of the ids that the caller chose, is recorded: no receiver must run then."""
+    keys: list[Any] = [request] if request else []
+    keys += [event_id for event_id in map(_event_id, values) if event_id is not None][:1]
+    if not keys:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1 FROM eventfold_request WHERE key IN ({', '.join(['%s'] * len(keys))}) LIMIT 1", keys)
+        return cursor.fetchone() is not None
+
+
+def _mark(values: list[dict[str, Any]], appended: _core.Appended, using: str) -> None:
+    """Tell the events that they are recorded."""
+    position = appended.first
+    created = _moment(appended.created)
+    for own in values:
+        own["position"] = position
+        own["created"] = created
+        own["_appended"] = appended
+        state = own["_state"]
+        state.db = using
+        state.adding = False
+        position += 1
+
+
+def _unmark(own: dict[str, Any]) -> None:
+    """The append was rolled back, so the event is new again."""
+    own["position"] = None
+    own["created"] = None
+    own.pop("_appended", None)
+    own.pop("_recorded", None)
+    own["_state"].adding = True
+
+
+def _moment(microseconds: int) -> datetime:
+    """Return a time of the log as the view shows it: aware and UTC, or naive and local where USE_TZ is False."""
+    moment = _EPOCH + timedelta(microseconds=microseconds)
+    return moment if settings.USE_TZ else moment.astimezone().replace(tzinfo=None)
+
+
+def _renew(cls: Any, own: dict[str, Any], using: str) -> None:
+    """An event with a position can be appended if it is not recorded any more. Raises ImmutableEvent if it is."""
+    position = own["position"]
+    state = own["_state"]
+    if state.adding:
+        raise InvalidEvent(f"{cls._meta.label}: leave position unset, the log gives it out (it is {position!r})")
+    row = read_event(using, position) if state.db == using else ()
+    appended = own.get("_appended")
+    if row is not None and not (appended is not None and row and row[1] != _id_of(appended, position)):
+        raise ImmutableEvent(
+            f"{cls._meta.label}: the event at position {position} is recorded, and can be neither changed nor saved "
+            "again. Append a new event that says what is true now."
+        )
+    _unmark(own)
+
+
+def _id_of(appended: _core.Appended, position: int) -> bytes:
+    return appended.ids()[position - appended.first]

@@ -1,0 +1,36 @@
+"""Transactions that eventfold opens."""
+
+from typing import Any
+
+from django.db import OperationalError, transaction
+
+from eventfold.django.exceptions import LogLocked
+
+
+class ImmediateAtomic(transaction.Atomic):
+    """`atomic()`, whose outermost block takes SQLite's write lock when it begins.
+
+    A deferred transaction that reads, and then writes after someone else committed, gets "database is locked" at once,
+    whatever the time-out. Raises LogLocked when the lock cannot be had within the time-out.
+    """
+
+    def __init__(self, using: str | None) -> None:
+        super().__init__(using, savepoint=True, durable=False)
+
+    def __enter__(self) -> None:
+        connection: Any = transaction.get_connection(self.using)
+        if connection.in_atomic_block or connection.vendor != "sqlite":
+            super().__enter__()
+            return
+        connection.ensure_connection()  # connecting would set transaction_mode from the settings
+        configured = connection.transaction_mode
+        if configured in (None, "DEFERRED"):
+            connection.transaction_mode = "IMMEDIATE"
+        try:
+            super().__enter__()
+        except OperationalError as error:
+            if "locked" in str(error):
+                raise LogLocked(f"Another connection kept the database locked past the time-out: {error}") from error
+            raise
+        finally:
+            connection.transaction_mode = configured
