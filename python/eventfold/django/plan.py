@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
+from django.conf import settings
 from django.core.signals import setting_changed
 from django.db.models import DateField, DateTimeField, Field, Model, TimeField
 from django.db.models.query_utils import DeferredAttribute
@@ -37,6 +38,7 @@ class Plan:
         "pre_save_fields",
         "preparers",
         "size",
+        "use_tz",
     )
 
     def __init__(self, cls: Any) -> None:
@@ -48,6 +50,7 @@ class Plan:
         self.model = model
         self.label: str = model._meta.label
         self.fields = fields
+        self.use_tz: bool = settings.USE_TZ
         self.codec: _core.EventCodec = make_codec(model)
         self.insert_sql = f'INSERT INTO "eventfold_event" /* {self.label} */'
         self.compiled_for = registry.compiled_for

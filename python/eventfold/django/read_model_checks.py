@@ -68,9 +68,7 @@ def _problems(model: Any) -> Iterator[CheckMessage]:
             yield _error(model, f"leaves {field.name!r} without a value in a new row.", hint, 4)
 
 
-def _operation_problems(
-    model: Any, field: Any, operation: Operation, events: dict[str, Any]
-) -> Iterator[CheckMessage]:
+def _operation_problems(model: Any, field: Any, operation: Operation, events: dict[str, Any]) -> Iterator[CheckMessage]:
     kind = column_kind(field)
     if field.name in model.projection.key:
         yield _error(model, f"makes {field.name!r} a key and a result.", "A key is taken from the events as it is.", 3)

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connections
 
 from eventfold.django.event_views import has_log
-from eventfold.django.projector import projectors_of
+from eventfold.django.projectors import projectors_of
 from eventfold.django.registry import compile_model, known_fields
 from eventfold.django.replay import is_projected, projectors_hash
 

@@ -1,15 +1,15 @@
 """Read models: Django models whose rows are a fold of the log.
 
-    class BookList(ReadModel):
-        book = models.BigIntegerField(primary_key=True)
-        borrow_count = models.PositiveIntegerField(default=0)
+class BookList(ReadModel):
+    book = models.BigIntegerField(primary_key=True)
+    borrow_count = models.PositiveIntegerField(default=0)
 
-        class Projection:
-            key = "book"
-            borrow_count = Count(BookBorrowed)
+    class Projection:
+        key = "book"
+        borrow_count = Count(BookBorrowed)
 
-            @on(BookReturned)
-            def returned(row, event): ...
+        @on(BookReturned)
+        def returned(row, event): ...
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def label_of(source: Any) -> str:
         return source
     meta = getattr(source, "_meta", None)
     if meta is None:
-        raise TypeError(f"an event type is an event class or its label, as in \"books.BookBorrowed\", not {source!r}")
+        raise TypeError(f'an event type is an event class or its label, as in "books.BookBorrowed", not {source!r}')
     return str(meta.label)
 
 
@@ -76,7 +76,7 @@ class Declaration:
         attributes = {name: value for name, value in vars(projection).items() if not name.startswith("__")}
         key = attributes.pop("key", None)
         if not key:
-            raise TypeError(f"{model_name}.Projection needs a key, the field that tells rows apart: key = \"book\"")
+            raise TypeError(f'{model_name}.Projection needs a key, the field that tells rows apart: key = "book"')
         delete_on = as_sources(attributes.pop("delete_on", ()))
         operations = {}
         handlers = []

@@ -13,7 +13,7 @@ from eventfold import _core
 from eventfold.django import shadow
 from eventfold.django.gate import native
 from eventfold.django.handlers import EventReader
-from eventfold.django.projector import Projector, labels_with_projectors, projectors_of
+from eventfold.django.projectors import Projector, labels_with_projectors, projectors_of
 from eventfold.django.read_models import ReadModel
 from eventfold.django.registry import compile_model, known_fields, models_of
 from eventfold.django.transactions import ImmediateAtomic

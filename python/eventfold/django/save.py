@@ -5,7 +5,6 @@ from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from typing import Any
 
-from django.conf import settings
 from django.db import connections, router
 from django.db.models.signals import post_save, pre_save
 
@@ -76,16 +75,12 @@ def append(cls: Any, events: list[Any], using: str, request: str = "", expected_
     elif given:
         _append_given(plan, connection, events, values, request, expected_version)
     else:
-        appended = native(
-            connection,
-            plan.insert_sql,
-            _append,
-            plan.encode(events, values, "", None),
-            request=request,
-            expected_version=expected_version,
-            read_models=plan.compiled_for(using),
-        )
-        _mark(values, appended, using)
+        options: dict[str, Any] = {"read_models": plan.compiled_for(using)}
+        if request or expected_version != ANY_VERSION:
+            options.update(request=request, expected_version=expected_version)
+        batch = plan.encode(events, values, "", None)
+        appended = native(connection, plan.insert_sql, _append, batch, **options)
+        _mark(plan, values, appended, using)
 
 
 def append_without_receivers(event: Any, using: str) -> None:
@@ -106,7 +101,7 @@ def append_raw(event: Any, using: str) -> None:
         if row is not None and row[2] == plan.label and row[3] == batch.data(0):
             return
     connection = connections[using]
-    _mark([own], native(connection, plan.insert_sql, _append, batch), using)
+    _mark(plan, [own], native(connection, plan.insert_sql, _append, batch), using)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE eventfold_read_model SET due = 1 WHERE due = 0")
 
@@ -176,7 +171,7 @@ def _append_run(
         expected_version=expected_version,
         read_models=plan.compiled_for(connection.alias),
     )
-    _mark(values, appended, connection.alias)
+    _mark(plan, values, appended, connection.alias)
     return appended.repeated
 
 
@@ -225,10 +220,12 @@ def _is_repeated(connection: Any, values: list[dict[str, Any]], request: str) ->
         return cursor.fetchone() is not None
 
 
-def _mark(values: list[dict[str, Any]], appended: _core.Appended, using: str) -> None:
+def _mark(plan: Plan, values: list[dict[str, Any]], appended: _core.Appended, using: str) -> None:
     """Tell the events that they are recorded."""
     position = appended.first
-    created = _moment(appended.created)
+    created = _EPOCH + timedelta(0, 0, appended.created)
+    if not plan.use_tz:
+        created = created.astimezone().replace(tzinfo=None)  # local, as the view shows it
     for own in values:
         own["position"] = position
         own["created"] = created
@@ -246,12 +243,6 @@ def _unmark(own: dict[str, Any]) -> None:
     own.pop("_appended", None)
     own.pop("_recorded", None)
     own["_state"].adding = True
-
-
-def _moment(microseconds: int) -> datetime:
-    """Return a time of the log as the view shows it: aware and UTC, or naive and local where USE_TZ is False."""
-    moment = _EPOCH + timedelta(microseconds=microseconds)
-    return moment if settings.USE_TZ else moment.astimezone().replace(tzinfo=None)
 
 
 def _renew(cls: Any, own: dict[str, Any], using: str) -> None:

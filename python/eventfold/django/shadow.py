@@ -1,7 +1,7 @@
 """A temporary table that stands before a live one of the same name, on one connection.
 
-SQLite finds temporary tables first. So what a receiver writes through the ORM during a replay goes beside the live rows,
-without the receiver knowing, and other connections see nothing of it.
+SQLite finds temporary tables first. So what a receiver writes through the ORM during a replay goes beside the live
+rows, without the receiver knowing, and other connections see nothing of it.
 """
 
 import re

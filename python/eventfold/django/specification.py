@@ -58,12 +58,8 @@ def specification(model: Any, connection: BaseDatabaseWrapper, known: Mapping[st
     return {
         "name": model._meta.label,
         "table": model._meta.db_table,
-        "key": [
-            {"column": field.column, "field": name, "kind": column_kind(field)} for name, field in fields.items()
-        ],
-        "columns": [
-            _column(field, declaration.operations.get(field.name), connection) for field in own_columns(model)
-        ],
+        "key": [{"column": field.column, "field": name, "kind": column_kind(field)} for name, field in fields.items()],
+        "columns": [_column(field, declaration.operations.get(field.name), connection) for field in own_columns(model)],
         "delete_on": sorted(map(label_of, declaration.delete_on)),
         "handlers": sorted(declaration.handled_labels()),
         "events": {

@@ -30,7 +30,9 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
             done = replay(model, alias, options["threads"], line.update)
         except KeyboardInterrupt:
             line.end()
-            raise CommandError(f"{model._meta.label}: interrupted; its rows are as they were.", returncode=130) from None
+            raise CommandError(
+                f"{model._meta.label}: interrupted; its rows are as they were.", returncode=130
+            ) from None
         except BaseException:
             line.end()
             raise
