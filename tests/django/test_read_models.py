@@ -29,12 +29,10 @@ def replayed(*labels, **options):
 def given_some_events(using="default"):
     store = Stored.objects.using(using).create
     code = uuid.uuid4()
-    store(
-        shelf="a", row=1, title="One", weight="1.10", length=0.1, acquired=MOMENT, tags=["x", {"y": 1.5}], code=code
-    )
+    store(shelf="a", row=1, title="One", weight="1.10", length=0.1, acquired=MOMENT, tags=["x", {"y": 1.5}], code=code)
     store(shelf="a", row=1, title="Two", weight="2.20", length=0.2)
     Taken.objects.using(using).create(shelf="a", row=1, by="ann")
-    store(shelf="b", row=1, title="Ž\n\"quoted\"", length=-0.5)
+    store(shelf="b", row=1, title='Ž\n"quoted"', length=-0.5)
     store(shelf="b", row=2, title="Gone")
     Cleared.objects.using(using).create(shelf="b", row=2)
     return code
@@ -53,7 +51,7 @@ def test_a_row_is_right_when_create_returns():
     last = Taken.objects.get()
     assert (place.last_event, place.last_change) == (last.position, last.created)
     assert code
-    assert Place.objects.get(shelf="b", row=1).title == "Ž\n\"quoted\""
+    assert Place.objects.get(shelf="b", row=1).title == 'Ž\n"quoted"'
     assert not Place.objects.filter(shelf="b", row=2).exists()
 
 

@@ -2,7 +2,7 @@ from django.db import models
 from django.db.models import F
 
 from eventfold.django import Count, First, Latest, Max, Min, ReadModel, Sum, on, projector
-from tests.django.shelves.events import Cleared, Noted, Stored, Taken
+from tests.django.shelves.events import Cleared, Stored, Taken
 
 
 class Place(ReadModel):
