@@ -1,14 +1,14 @@
-"""What ready() connects so that views follow the event classes."""
+"""What ready() connects so that views and read models follow their classes."""
 
 from django.apps import AppConfig
 
-from eventfold.django import flushing, json_lookups, migrate_hooks, read_model_hooks, view_checks
+from eventfold.django import json_lookups, migrate_hooks, read_model_hooks, test_databases, view_checks
 
 
 def connect(app_config: AppConfig) -> None:
-    """Connect migrate, flush, the checks of views and the JSON lookups."""
+    """Connect migrate, test databases, the checks of views, the JSON lookups, and what read models need."""
     migrate_hooks.connect(app_config)
     view_checks.connect()
-    flushing.connect()
+    test_databases.connect()
     json_lookups.connect()
     read_model_hooks.connect(app_config)

@@ -1,4 +1,4 @@
-"""Django's flush, which empties the log too (flushing.py), and so asks twice."""
+"""Django's flush, which empties the log too (test_databases.py), and so asks twice."""
 
 from argparse import ArgumentParser
 from typing import Any

@@ -1,0 +1,88 @@
+"""What test runners do with databases: flush them, and clone them.
+
+A flush empties the log together with everything else. The command `flush` may be ours or another app's, and it is
+Django's own where a test says `available_apps`; all of them hand their statements to the backend, so that is where the
+log joins in.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.apps import apps
+from django.db import connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+from eventfold import _core
+from eventfold.django import event_views
+from eventfold.django.gate import native
+from eventfold.django.view_sql import quote_name
+
+
+def connect() -> None:
+    """Prepare every connection that is opened from now on, and those that are open."""
+    for connection in connections.all(initialized_only=True):
+        _prepare(connection=connection)
+    connection_created.connect(_prepare, dispatch_uid="eventfold.test_databases")
+
+
+def empty_log(connection: BaseDatabaseWrapper) -> None:
+    """Remove every event, and every row of a read model, which must never outlive its events.
+
+    Types keep their ids and positions are not used again; the log's epoch says so to whoever remembers anything.
+    """
+    if not event_views.has_log(connection):
+        return
+    with transaction.atomic(using=connection.alias):
+        for table in _read_model_tables(connection):
+            with connection.cursor() as cursor:
+                cursor.execute(f"DELETE FROM {quote_name(table)}")
+        native(connection, "eventfold: empty", _core.Log.empty)
+
+
+def _prepare(connection: Any, **kwargs: Any) -> None:
+    if connection.vendor == "sqlite" and "execute_sql_flush" not in connection.ops.__dict__:
+        _join_flush(connection)
+        _checkpoint_before_clone(connection)
+
+
+def _join_flush(connection: Any) -> None:
+    operations = connection.ops
+    flush: Callable[[Iterable[str]], None] = operations.execute_sql_flush
+
+    def flush_with_log(sql_list: Iterable[str]) -> None:
+        with transaction.atomic(using=connection.alias):
+            flush(sql_list)
+            empty_log(connection)  # last: triggers may have recorded events while rows went
+
+    operations.execute_sql_flush = flush_with_log
+
+
+def _checkpoint_before_clone(connection: Any) -> None:
+    """`test --parallel` copies a test database's file, and would leave behind what is in its write-ahead log only."""
+    creation = connection.creation
+    clone: Callable[..., None] = creation._clone_test_db
+
+    def clone_all(*args: Any, **kwargs: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        clone(*args, **kwargs)
+
+    creation._clone_test_db = clone_all
+
+
+def _read_model_tables(connection: BaseDatabaseWrapper) -> list[str]:
+    from eventfold.django.projectors import labels_with_projectors
+    from eventfold.django.read_models import ReadModel
+
+    kept = set(labels_with_projectors())
+    tables = event_views.table_names(connection)
+    return [
+        model._meta.db_table
+        for models in apps.all_models.values()  # not get_models(), which available_apps restricts
+        for model in models.values()
+        if (issubclass(model, ReadModel) or model._meta.label in kept)
+        and model._meta.managed
+        and model._meta.db_table in tables
+        and router.allow_migrate_model(connection.alias, model)
+    ]
