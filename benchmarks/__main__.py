@@ -1,0 +1,55 @@
+"""`python -m benchmarks`: every work, one table, one picture.
+
+Each work runs in a process of its own, so that none pays for what another has left in memory.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine, report
+
+WORKS = ("append", "index", "create", "bulk", "fold", "replay", "memory")
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", metavar="NAME", action="append", choices=WORKS, help=f"One of {', '.join(WORKS)}.")
+    parser.add_argument("--quick", action="store_true", help="Small sizes: shows that it works, not how fast it is.")
+    parser.add_argument("--save", type=Path, metavar="FOLDER", help=f"For the results of a full run: {RESULTS.name}/.")
+    options = parser.parse_args()
+
+    works = options.only or WORKS
+    found: dict[str, Any] = {"machine": machine.describe(), "works": {}}
+    started = time.monotonic()
+    for work in works:
+        print(f"{work} ...", file=sys.stderr, flush=True)
+        found["works"][work] = run_work(work, options.quick)
+    found["seconds"] = round(time.monotonic() - started)
+    rows = [row for work in found["works"].values() for row in work["rows"]]
+    print(report.table(rows))
+    print(report.conditions(found))
+
+    whole = not options.only and not options.quick
+    folder = options.save or (RESULTS if whole else None)
+    if folder:
+        report.save(folder, found)
+    return 0
+
+
+def run_work(work: str, quick: bool) -> dict[str, Any]:
+    """Run one work in a process of its own; return its rows, and how busy the machine was before and after."""
+    before = machine.load()
+    command = [sys.executable, "-m", "benchmarks.work", work, *(["--quick"] if quick else [])]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    rows: list[dict[str, Any]] = json.loads(done.stdout)
+    return {"load": [round(before, 2), round(machine.load(), 2)], "rows": rows}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

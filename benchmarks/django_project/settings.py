@@ -1,0 +1,18 @@
+"""One database file, which EVENTFOLD_BENCH_DATABASE names; both sides of a comparison live in it."""
+
+import os
+
+SECRET_KEY = "benchmarks only"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = ["eventfold.django", "benchmarks.django_project.library", "benchmarks.django_project.wide"]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ["EVENTFOLD_BENCH_DATABASE"],
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+        },
+    }
+}

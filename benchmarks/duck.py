@@ -1,0 +1,49 @@
+"""DuckDB on the same events: their JSON text in Parquet, and their fields as typed columns in Parquet."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+Rows = dict[int, tuple[int, str]]
+
+_FOLD = "SELECT book, count(*), arg_max(title, position) FROM {source} GROUP BY book"
+_FROM_JSON = """(SELECT position, parts[1]::BIGINT AS book, parts[2] AS title FROM
+    (SELECT position, json_extract_string(data, ['$.book', '$.title']) AS parts FROM '{path}'))"""
+
+
+class Duck:
+    """Both files of one log, and the fold over each."""
+
+    def __init__(self, log: Path, threads: int) -> None:
+        self._text = log.with_suffix(".text.parquet")
+        self._typed = log.with_suffix(".typed.parquet")
+        self.connection = duckdb.connect(config={"threads": threads})
+        if self._text.exists():
+            return
+        lines = log.with_suffix(".tsv")
+        with closing(sqlite3.connect(log)) as source, lines.open("w") as file:
+            file.writelines(
+                f"{position}\t{data}\n"
+                for position, data in source.execute("SELECT position, data FROM eventfold_event ORDER BY position")
+            )
+        read = f"read_csv('{lines}', delim='\t', quote='', escape='', header=false, columns={_COLUMNS})"
+        self.connection.execute(f"COPY (SELECT * FROM {read}) TO '{self._text}'")
+        typed = _FROM_JSON.format(path=self._text)
+        self.connection.execute(f"COPY (SELECT * FROM {typed}) TO '{self._typed}'")
+        lines.unlink()
+
+    def fold_text(self) -> Rows:
+        return self._fold(_FROM_JSON.format(path=self._text))
+
+    def fold_typed(self) -> Rows:
+        return self._fold(f"'{self._typed}'")
+
+    def _fold(self, source: str) -> Rows:
+        found: list[Any] = self.connection.execute(_FOLD.format(source=source)).fetchall()
+        return {book: (count, title) for book, count, title in found}
+
+
+_COLUMNS = "{'position': 'BIGINT', 'data': 'VARCHAR'}"

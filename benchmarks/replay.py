@@ -1,0 +1,115 @@
+"""`manage.py events replay` of 1 M events into a Django table of 100 k rows, beside what the ORM would do.
+
+Replay is timed as the command, in a process that has Django loaded. The ORM's way takes minutes, so it gets a sample:
+as many events a row, in a smaller table.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.django_project.start import settle, start
+from benchmarks.measure import Row, Scale, at_rate, compare, faster, race, timed
+from benchmarks.titles import make_titled_log, titled
+
+EVENTS = 1_000_000
+BOOKS = 100_000
+SAMPLE = 20_000
+LABEL = "library.BookTitled"
+ROUNDS = 5
+
+
+def run(folder: Path, scale: Scale) -> list[Row]:
+    path = folder / "replay.db"
+    start(path)
+    from django.core.management import call_command
+    from django.db import connection
+
+    from benchmarks.django_project.library.models import PlainCatalogue
+    from benchmarks.django_project.library.read_models import Catalogue
+
+    events, sample = scale(EVENTS), scale(SAMPLE)
+    _load_sample(sample)
+    make_titled_log(path, events, scale(BOOKS), type_name=LABEL)
+
+    def execute(sql: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    def replay(prepare: str) -> Callable[[], float]:
+        def measure() -> float:
+            execute(prepare)
+            settle()
+            return timed(lambda: call_command("events", "replay", "library.Catalogue", verbosity=0), events)
+
+        return measure
+
+    def by_orm(rebuild: Callable[[], None]) -> Callable[[], float]:
+        def measure() -> float:
+            execute("DELETE FROM library_plaincatalogue")
+            settle()
+            return timed(rebuild, sample)
+
+        return measure
+
+    empty, right, wrong, one_by_one, in_bulk = race(
+        scale.rounds(ROUNDS),
+        replay("DELETE FROM library_catalogue"),
+        replay("SELECT 1"),
+        replay("UPDATE library_catalogue SET n = n + 1"),
+        by_orm(row_by_row),
+        by_orm(folded_in_python),
+    )
+    assert dict(Catalogue.objects.values_list("book", "n")) == _counts(path)
+    assert PlainCatalogue.objects.count() > 0
+    return [
+        at_rate("replay 1 M into an empty table, rate", empty, "ORM, row by row (sample)", one_by_one, 2_000_000),
+        faster("replay 1 M into an empty table", empty, "ORM, row by row (sample)", one_by_one, 50),
+        compare("replay 1 M into an empty table", empty, "ORM read, dict, bulk_create (sample)", in_bulk),
+        compare("replay 1 M, no row differs", right, "ORM, row by row (sample)", one_by_one),
+        compare("replay 1 M, each row differs", wrong, "ORM, row by row (sample)", one_by_one),
+    ]
+
+
+def _load_sample(count: int) -> None:
+    from benchmarks.django_project.library.models import Title
+
+    Title.objects.bulk_create(Title(**event.data) for event in titled(count, count * BOOKS // EVENTS, 0))
+
+
+def row_by_row() -> None:
+    """As a receiver would do it for each event, so that live and rebuilt rows come from the same code."""
+    from django.db.models import F
+    from django.db.transaction import atomic
+
+    from benchmarks.django_project.library.models import PlainCatalogue, Title
+
+    with atomic():
+        for event in Title.objects.order_by("pk").iterator():
+            updated = PlainCatalogue.objects.filter(book=event.book).update(n=F("n") + 1, title=event.title)
+            if not updated:
+                PlainCatalogue.objects.create(book=event.book, n=1, title=event.title)
+
+
+def folded_in_python() -> None:
+    """The best that the ORM allows: read plain values, fold in a dict, write all rows at once."""
+    from django.db.transaction import atomic
+
+    from benchmarks.django_project.library.models import PlainCatalogue, Title
+
+    counts: dict[int, int] = {}
+    titles: dict[int, str] = {}
+    for book, title in Title.objects.order_by("pk").values_list("book", "title").iterator():
+        counts[book] = counts.get(book, 0) + 1
+        titles[book] = title
+    with atomic():
+        PlainCatalogue.objects.bulk_create(
+            PlainCatalogue(book=book, n=n, title=titles[book]) for book, n in counts.items()
+        )
+
+
+def _counts(path: Path) -> dict[Any, Any]:
+    from eventfold import Count, EventLog
+
+    with EventLog(path) as log:
+        return {book: n for book, (n,) in log.fold("book", {"n": Count(LABEL)}).to_dict().items()}
