@@ -1,9 +1,7 @@
 #include "base/sqlite_connection.hpp"
 
-#include <array>
 #include <stdexcept>
 #include <utility>
-#include <vector>
 
 #include "eventfold/sqlite_error.hpp"
 
@@ -192,14 +190,8 @@ void SqliteConnection::visit_row(sqlite3_context* context, int count, sqlite3_va
     return;
   }
   try {
-    constexpr int kOnStack = 16;
-    std::array<Value, kOnStack> few;
-    std::vector<Value> many;
-    std::span<Value> columns(few.data(), static_cast<std::size_t>(count));
-    if (count > kOnStack) {
-      many.resize(static_cast<std::size_t>(count));
-      columns = many;
-    }
+    std::vector<Value>& columns = *visit.columns;
+    columns.resize(static_cast<std::size_t>(count));
     for (int index = 0; index < count; ++index) columns[static_cast<std::size_t>(index)] = to_value(values[index]);
     visit.visitor->row(columns);
   } catch (...) {
@@ -216,12 +208,21 @@ void SqliteConnection::visit(std::string_view columns, std::string_view tail, st
   SqliteStatement& statement = cached(sql);
   if (statement.stepped()) throw std::logic_error("this scan is running already: " + sql);
   const auto state = visit_;
-  RowVisitor* const outer = std::exchange(state->visitor, &visitor);
-  struct Restore {
+  std::vector<Value> row;
+  struct Outer {  // goes on after this one: a visitor may begin a visit of its own
+    explicit Outer(Visit& kept) : visit(kept), visitor(kept.visitor), columns(kept.columns) {}
+    Outer(const Outer&) = delete;
+    Outer& operator=(const Outer&) = delete;
+    ~Outer() {
+      visit.visitor = visitor;
+      visit.columns = columns;
+    }
     Visit& visit;
-    RowVisitor* outer;
-    ~Restore() { visit.visitor = outer; }
-  } restore{*state, outer};
+    RowVisitor* visitor;
+    std::vector<Value>* columns;
+  } outer(*state);
+  state->visitor = &visitor;
+  state->columns = &row;
   ResetGuard guard(statement);
   try {
     statement.bind(parameters);

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/sqlite_api.hpp"
 #include "eventfold/managed_connection.hpp"
@@ -60,6 +61,7 @@ class SqliteConnection final : public ManagedConnection {
  private:
   struct Visit {  // what eventfold_visit is to call; lives as long as SQLite knows the function
     RowVisitor* visitor = nullptr;
+    std::vector<Value>* columns = nullptr;  // of the visit, so that no row has to make them
     std::exception_ptr error;
   };
   struct TextHash {

@@ -128,6 +128,14 @@ std::int64_t expect_borrow() {
 Borrowed take_borrowed() {
   HostConnection* const host = std::exchange(expected, {}).host;
   if (host == nullptr) return {};
+  // Threads that share the connection may come here at once; SQLite's own lock of it, which may be entered again.
+  struct Locked {
+    explicit Locked(sqlite3* handle) : mutex(sqlite3_db_mutex(handle)) { sqlite3_mutex_enter(mutex); }
+    Locked(const Locked&) = delete;
+    Locked& operator=(const Locked&) = delete;
+    ~Locked() { sqlite3_mutex_leave(mutex); }
+    sqlite3_mutex* mutex;
+  } locked(host->handle);
   if (host->connection == nullptr || host->connection->closed()) {
     auto connection = std::make_shared<SqliteConnection>(host->handle, SqliteConnection::Ownership::borrowed);
     // Read once, so that SQLite connects it and has it to disconnect.
