@@ -39,7 +39,7 @@ def make_codec(model: Any) -> _core.EventCodec:
     """Compile an event class. Raises InvalidEvent for a field or a stream that no event can have."""
     fields = event_fields(model)
     slots = slots_of(model)
-    specs = [_field_spec(field, slots.get(field.name)) for field in fields]
+    specs = [field_spec(field, slots.get(field.name)) for field in fields]
     return _core.EventCodec(model._meta.label, specs, stream_parts(model, fields))
 
 
@@ -74,7 +74,7 @@ def stream_parts(model: Any, fields: list[AnyField]) -> list[str | int] | None:
     return parts
 
 
-def _field_spec(field: AnyField, slot: int | None) -> dict[str, Any]:
+def field_spec(field: AnyField, slot: int | None) -> dict[str, Any]:
     kind = kind_of(field)
     spec: dict[str, Any] = {
         "name": field.attname,

@@ -16,6 +16,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
+from django.utils.connection import ConnectionProxy
 
 from eventfold.django.connection import borrowed_log
 from eventfold.django.exceptions import as_django_error
@@ -34,6 +35,8 @@ def native(connection: BaseDatabaseWrapper, sql: str, operation: Callable[..., _
     use, in an async context, in another thread, in a transaction that is broken. Our own errors are raised as Django's
     too, where there is one that fits.
     """
+    if type(connection) is ConnectionProxy:  # django.db.connection
+        connection = connection._connections[connection._alias]
     own: Any = connection.__dict__
     if "cursor" in own or "connect" in own:
         # Somebody has put another cursor() in place, e.g. SimpleTestCase one that raises.
@@ -44,6 +47,7 @@ def native(connection: BaseDatabaseWrapper, sql: str, operation: Callable[..., _
     if own["_thread_ident"] != get_ident():
         connection.validate_thread_sharing()
     if own["needs_rollback"]:
+        connection.cursor().close()  # raises if the connection was closed in the transaction
         connection.validate_no_broken_transaction()
     if not apps.ready:
         _warn_of_early_use()

@@ -53,6 +53,8 @@ def as_event_manager(manager: Any) -> Any:
 
 @cache
 def _guarded_class(cls: type) -> type:
+    if issubclass(EventManager, cls):  # models.Manager itself
+        cls = EventManager
     bases = (_GuardedQuerySets, cls) if issubclass(cls, EventManager) else (_GuardedQuerySets, cls, EventManager)
     # The name and module of the original: what a migration writes down must be importable.
     return type(cls.__name__, bases, {"__module__": cls.__module__, "__qualname__": cls.__qualname__})
