@@ -1,0 +1,3 @@
+from demo.plain import LoanList, LoanRecord
+
+__all__ = ["LoanList", "LoanRecord"]
