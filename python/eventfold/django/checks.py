@@ -116,7 +116,7 @@ def check_databases(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
     """Recommend the settings with which SQLite is at its best under several writers. Opens no connection."""
     messages: list[CheckMessage] = []
     for alias in sorted({router.db_for_write(model) for model in _event_models()} & set(connections)):
-        database = settings.DATABASES[alias]
+        database: Any = settings.DATABASES[alias]
         if connections[alias].vendor != "sqlite" or _is_in_memory(database):
             continue
         options = database.get("OPTIONS", {})

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import NotSupportedError, connections
+from django.db import NotSupportedError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import load_backend
 
@@ -22,13 +22,14 @@ class BorrowedLog(NamedTuple):
 
 def bind_libraries() -> None:
     """Make each SQLite backend's library ours before its connections are opened."""
-    for alias in connections:
-        backend = load_backend(settings.DATABASES[alias]["ENGINE"])
+    database: Any
+    for database in settings.DATABASES.values():
+        backend: Any = load_backend(database["ENGINE"])
         if backend.DatabaseWrapper.vendor == "sqlite":
             _borrow.bind(backend.DatabaseWrapper.Database)
 
 
-def borrowed_log(connection: BaseDatabaseWrapper) -> BorrowedLog:
+def borrowed_log(connection: Any) -> BorrowedLog:
     """Return the log of an open Django connection. Part of the gate: only that calls it."""
     if connection.vendor != "sqlite":
         raise NotSupportedError(
@@ -47,4 +48,4 @@ def database_of(connection: BaseDatabaseWrapper) -> _core.Database:
     borrowed = connection.__dict__.get(_ATTRIBUTE)
     if borrowed is None or borrowed.raw is not connection.connection:
         borrowed = borrowed_log(connection)
-    return borrowed.database  # type: ignore[no-any-return]
+    return borrowed.database

@@ -19,6 +19,9 @@ _UNFILTERED = "_all_events"
 class EventBase(ModelBase):
     """Makes a class an event type when it derives from Event."""
 
+    _meta: Any
+    add_to_class: Any
+
     def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any], **kwargs: Any) -> Any:
         declared = attrs.get("Meta") or next((base.Meta for base in bases if hasattr(base, "Meta")), None)
         derived = any(isinstance(base, EventBase) for base in bases)
@@ -39,7 +42,7 @@ class EventBase(ModelBase):
             cls._meta.local_managers.clear()
             for manager in guarded:
                 manager = copy(manager)
-                manager._set_creation_counter()  # type: ignore[attr-defined]
+                manager._set_creation_counter()
                 cls.add_to_class(manager.name, manager)
 
 

@@ -1,7 +1,7 @@
 """Event: the base of every event class."""
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from django.core.checks import CheckMessage
 from django.db import models, router
@@ -30,6 +30,8 @@ class Event(models.Model, metaclass=EventBase):
             class Stream:  # optional: events of one book are numbered
                 name = "book-{book}"
     """
+
+    _plan: ClassVar[Any]
 
     position = models.BigAutoField(primary_key=True)
     created = models.DateTimeField(auto_now_add=True)
@@ -125,7 +127,7 @@ class Event(models.Model, metaclass=EventBase):
 
     save_base.alters_data = True  # type: ignore[attr-defined]
 
-    def _save_table(  # type: ignore[override]
+    def _save_table(
         self,
         raw: bool = False,
         cls: Any = None,
@@ -144,7 +146,7 @@ class Event(models.Model, metaclass=EventBase):
             save.append_without_receivers(self, using)
         return False
 
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:  # type: ignore[override]
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raise ImmutableEvent."""
         self._refuse("deleted")
 

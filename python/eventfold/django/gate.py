@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 _logger = logging.getLogger("django.db.backends")
 
 
-def native(connection: BaseDatabaseWrapper, sql: str, operation: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
+def native(connection: Any, sql: str, operation: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
     """Call `operation(log, *args, **kwargs)` on the log of a Django connection and return what it returns.
 
     Opens the connection if need be. `sql` describes the call in `connection.queries`, to execute wrappers and in the

@@ -18,6 +18,9 @@ else:
 class EventManager(_Manager):
     """The manager of event classes. Derive from it, or from any manager of Django's, for your own."""
 
+    _queryset_class: type
+    _hints: dict[str, Any]
+
     def create(self, **kwargs: Any) -> Any:
         """Append one event and return it."""
         if self._queryset_class is EventQuerySet and type(self).get_queryset is BaseManager.get_queryset:
@@ -36,7 +39,7 @@ class _GuardedQuerySets:
 
 def as_event_manager(manager: Any) -> Any:
     """Return the manager itself if its query sets are sure to be event query sets, else a copy of which they are."""
-    cls = type(manager)
+    cls: Any = type(manager)
     if issubclass(cls, _GuardedQuerySets):
         return manager
     if (
@@ -52,7 +55,7 @@ def as_event_manager(manager: Any) -> Any:
 
 
 @cache
-def _guarded_class(cls: type) -> type:
+def _guarded_class(cls: Any) -> type:
     if issubclass(EventManager, cls):  # models.Manager itself
         cls = EventManager
     bases = (_GuardedQuerySets, cls) if issubclass(cls, EventManager) else (_GuardedQuerySets, cls, EventManager)

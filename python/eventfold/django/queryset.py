@@ -25,6 +25,8 @@ STREAM_EXISTS = -2
 class EventQuerySet(_QuerySet):
     """Reads an event type through its view; `create` and `bulk_create` append to the log."""
 
+    _db: str | None
+    _hints: dict[str, Any]
     _request = ""
     _expected_version = ANY
 
@@ -35,7 +37,7 @@ class EventQuerySet(_QuerySet):
 
     create.alters_data = True  # type: ignore[attr-defined]
 
-    def bulk_create(  # type: ignore[override]
+    def bulk_create(
         self,
         objs: Iterable[Any],
         batch_size: int | None = None,
@@ -148,12 +150,13 @@ class EventQuerySet(_QuerySet):
 def as_event_queryset(queryset: Any) -> Any:
     """Turn any query set into one that appends; it keeps its own methods and what it has been asked so far."""
     if not isinstance(queryset, EventQuerySet):
-        queryset.__class__ = _event_queryset_class(type(queryset))
+        cls: Any = type(queryset)
+        queryset.__class__ = _event_queryset_class(cls)
     return queryset
 
 
 @cache
-def _event_queryset_class(cls: type) -> type:
+def _event_queryset_class(cls: Any) -> type:
     if cls is models.QuerySet:
         return EventQuerySet
     return type(cls.__name__, (cls, EventQuerySet), {"__module__": cls.__module__, "__qualname__": cls.__qualname__})

@@ -16,7 +16,7 @@ def receiver_names(sender: type) -> list[str]:
     """Name them, for `events status`: "pre_save: app.module.function"."""
     names = []
     for name, signal in (("pre_save", pre_save), ("post_save", post_save)):
-        for receivers in signal._live_receivers(sender):  # type: ignore[attr-defined]
+        for receivers in signal._live_receivers(sender):
             names += [f"{name}: {_name_of(receiver)}" for receiver in receivers]
     return names
 

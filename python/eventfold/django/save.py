@@ -262,4 +262,5 @@ def _renew(cls: Any, own: dict[str, Any], using: str) -> None:
 
 
 def _id_of(appended: _core.Appended, position: int) -> bytes:
-    return appended.ids()[position - appended.first]
+    event_id: bytes = appended.ids()[position - appended.first]
+    return event_id

@@ -67,8 +67,9 @@ def _plain_value(event: Any, field: AnyField) -> Any:
     value = getattr(event, field.attname)
     if not hasattr(value, "resolve_expression"):
         return value
-    if isinstance(value, DatabaseDefault) and isinstance(value.expression, Value):
-        value = value.expression.value
+    constant = getattr(value, "expression", None) if isinstance(value, DatabaseDefault) else None
+    if isinstance(constant, Value):
+        value = constant.value
         setattr(event, field.attname, value)
         return value
     raise InvalidEvent(
