@@ -4,6 +4,7 @@ The native core of eventfold. Private: use eventfold and eventfold.django.
 """
 
 from __future__ import annotations
+
 import collections.abc
 import typing
 
@@ -75,15 +76,9 @@ class EventCodec:
     """
     One event class, compiled. Immutable, so safe to share between threads.
     """
-    def __init__(
-        self, type: str, fields: list[typing.Any], stream: typing.Any
-    ) -> None: ...
+    def __init__(self, type: str, fields: list[typing.Any], stream: typing.Any) -> None: ...
     def encode(
-        self,
-        values: collections.abc.Sequence[typing.Any],
-        slow: typing.Any,
-        metadata: str = "",
-        ids: typing.Any = None,
+        self, values: collections.abc.Sequence[typing.Any], slow: typing.Any, metadata: str = "", ids: typing.Any = None
     ) -> Batch: ...
     def encode_values(self, values: collections.abc.Sequence[typing.Any]) -> str: ...
 
@@ -144,11 +139,7 @@ class ReadModels(AppendListener):
     """
     Projections that are kept inline with each append. May be shared between threads.
     """
-    def __init__(
-        self,
-        specs: collections.abc.Sequence[str],
-        handlers: dict[typing.Any, typing.Any],
-    ) -> None: ...
+    def __init__(self, specs: collections.abc.Sequence[str], handlers: dict[typing.Any, typing.Any]) -> None: ...
 
 class Replay:
     """
@@ -179,12 +170,8 @@ class FoldResult:
     def values(self) -> list[typing.Any]: ...
 
 def cancel_auto_extension(file: str | None) -> None: ...
-def dbapi_database(
-    raw_connection: typing.Any, library: str = "", version: str = "", reason: str = ""
-) -> Database: ...
-def encode_events(
-    events: collections.abc.Iterable[typing.Any], metadata: str = ""
-) -> Batch: ...
+def dbapi_database(raw_connection: typing.Any, library: str = "", version: str = "", reason: str = "") -> Database: ...
+def encode_events(events: collections.abc.Iterable[typing.Any], metadata: str = "") -> Batch: ...
 def expect_borrow() -> int: ...
 def fold(
     log: Log,
@@ -195,9 +182,7 @@ def fold(
     progress: typing.Any = None,
 ) -> FoldResult: ...
 def open_database(
-    path: str,
-    read_only: bool = False,
-    busy_timeout_ms: typing.SupportsInt | typing.SupportsIndex = 5000,
+    path: str, read_only: bool = False, busy_timeout_ms: typing.SupportsInt | typing.SupportsIndex = 5000
 ) -> Database: ...
 def register_auto_extension(file: str | None) -> str | None: ...
 def sqlite_library() -> str | None:
