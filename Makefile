@@ -41,8 +41,9 @@ test: lint test-cpp test-python  ## Every test
 test-cpp: build-cpp
 	ctest --preset release
 
-test-python: build
-	$(BIN)/python -m pytest -q
+test-python: build  ## Python's tests, then those of Django again with the DB-API way forced
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	EVENTFOLD_SQLITE_WAY=dbapi $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" tests/django tests/equivalence
 
 lint: build stubs  ## ruff, mypy, clang-format, stubs
 	$(BIN)/ruff check .
