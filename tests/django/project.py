@@ -127,7 +127,7 @@ class Project:
 
     def append(self, event_type: str, *events: dict) -> None:
         """Record events by EventLog, as they were recorded by an earlier class."""
-        code = f"from eventfold import EventLog\nwith EventLog('db.sqlite3') as log:\n"
+        code = "from eventfold import EventLog\nwith EventLog('db.sqlite3') as log:\n"
         code += "".join(f"    log.append({event_type!r}, {event!r})\n" for event in events)
         self._call([sys.executable, "-c", code])
 

@@ -32,7 +32,8 @@ def load(tmp_path, text):
 def data():
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT position, name, created, data FROM eventfold_event JOIN eventfold_type ON id = type_id ORDER BY position"
+            "SELECT position, name, created, data FROM eventfold_event JOIN eventfold_type ON id = type_id "
+            "ORDER BY position"
         )
         return cursor.fetchall()
 
@@ -51,7 +52,9 @@ def dumped(transactional_db):
 def test_dumpdata_has_each_event_once_and_nothing_of_the_logs_own_tables(dumped):
     found = json.loads(dump())
     assert not [each for each in found if each["model"].startswith("eventfold.")]
-    events = [each for each in found if each["model"] in ("books.bookadded", "books.bookborrowed", "books.bookreturned")]
+    events = [
+        each for each in found if each["model"] in ("books.bookadded", "books.bookborrowed", "books.bookreturned")
+    ]
     assert sorted(each["pk"] for each in events) == [position for position, *_ in data()]
 
 
@@ -81,7 +84,10 @@ def test_streams_are_numbered_anew(dumped, tmp_path):
     call_command("flush", interactive=False, verbosity=0)
     load(tmp_path, dumped)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name, version FROM eventfold_event e JOIN eventfold_stream s ON s.id = e.stream_id ORDER BY position")
+        cursor.execute(
+            "SELECT name, version FROM eventfold_event e JOIN eventfold_stream s ON s.id = e.stream_id "
+            "ORDER BY position"
+        )
         assert cursor.fetchall() == [("book-7", 1), ("book-7", 2), ("book-7", 3)]
 
 
@@ -116,7 +122,10 @@ def test_a_hand_written_fixture_needs_no_position(db, tmp_path):
 
 
 def test_loaddata_neither_validates_nor_calls_python(db, tmp_path):
-    load(tmp_path, json.dumps([{"model": "books.bookrated", "fields": {"book": 1, "stars": 77, "rated_by": "a", "comment": ""}}]))
+    load(
+        tmp_path,
+        json.dumps([{"model": "books.bookrated", "fields": {"book": 1, "stars": 77, "rated_by": "a", "comment": ""}}]),
+    )
     with connection.cursor() as cursor:
         assert cursor.execute("SELECT stars FROM books_bookrated").fetchall() == [(77,)]
 
@@ -159,14 +168,20 @@ class FixtureTests(TestCase):
 
 def test_a_new_database_gets_the_same_positions_and_times(tmp_path):
     project = Project(tmp_path)
-    project.models("class Sold(Event):\n    item = models.BigIntegerField()\nclass Bought(Event):\n    item = models.BigIntegerField()\n")
+    project.models(
+        "class Sold(Event):\n    item = models.BigIntegerField()\n"
+        "class Bought(Event):\n    item = models.BigIntegerField()\n"
+    )
     project.makemigrations()
     project.migrate()
     project.append("shop.Sold", {"item": 1}, {"item": 2})
     project.append("shop.Bought", {"item": 3})
     project.append("shop.Sold", {"item": 4})
     project.run("dumpdata", "shop", "--output", "dump.xml", "--format", "xml")
-    select = "SELECT position, created, name, data FROM eventfold_event JOIN eventfold_type ON id = type_id ORDER BY position"
+    select = (
+        "SELECT position, created, name, data FROM eventfold_event JOIN eventfold_type ON id = type_id "
+        "ORDER BY position"
+    )
     before = project.rows(select)
     (project.folder / "db.sqlite3").unlink()
     project.migrate()

@@ -82,9 +82,9 @@ class EmptyAvailableAppsTests(TransactionTestCase):
 def test_a_flush_that_fails_leaves_everything():
     BookAdded.objects.create(book=1, title="Emma")
     Shelf.objects.create(name="a")
-    with mock.patch("eventfold.django.test_databases.native", side_effect=RuntimeError("as planned")):
-        with pytest.raises(CommandError, match="couldn't be flushed"):
-            call_command("flush", interactive=False, verbosity=0)
+    failing = mock.patch("eventfold.django.test_databases.native", side_effect=RuntimeError("as planned"))
+    with failing, pytest.raises(CommandError, match="couldn't be flushed"):
+        call_command("flush", interactive=False, verbosity=0)
     assert (BookAdded.objects.count(), Shelf.objects.count()) == (1, 1)
 
 
@@ -106,7 +106,7 @@ def test_the_question_names_the_events_and_no_is_an_answer(monkeypatch):
 def test_a_database_that_is_no_test_database_keeps_its_events():
     BookAdded.objects.create(book=1, title="Emma")
     with mock.patch("eventfold.django.management.commands.flush._is_test_database", return_value=False):
-        with pytest.raises(CommandError, match="holds 1 events, which would be lost for ever.*--events"):
+        with pytest.raises(CommandError, match=r"holds 1 events, which would be lost for ever.*--events"):
             call_command("flush", interactive=False, verbosity=0)
         assert BookAdded.objects.count() == 1
         call_command("flush", interactive=False, verbosity=0, events=True)
@@ -230,10 +230,15 @@ def test_run_syncdb_makes_the_views_of_apps_without_migrations(tmp_path):
     project.migrate("--run-syncdb")
     project.append("shop.Sold", {"item": 1})
     assert project.view("shop_sold") == [{"position": 1, "item": 1}]
-    project.models(SHOP + "    class Bought(Event):\n        item = models.BigIntegerField(default=5)\n        n = models.IntegerField(null=True)\n")
+    project.models(
+        SHOP + "    class Bought(Event):\n        item = models.BigIntegerField(default=5)\n"
+        "        n = models.IntegerField(null=True)\n"
+    )
     project.migrate("--run-syncdb")
     assert project.views() == ["shop_bought", "shop_sold"]
-    project.models(SHOP.replace("BigIntegerField()", "BigIntegerField()\n        branch = models.TextField(default='main')"))
+    project.models(
+        SHOP.replace("BigIntegerField()", "BigIntegerField()\n        branch = models.TextField(default='main')")
+    )
     project.migrate("--run-syncdb")
     assert project.views() == ["shop_sold"]
     assert project.view("shop_sold") == [{"position": 1, "item": 1, "branch": "main"}]

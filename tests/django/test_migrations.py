@@ -1,4 +1,4 @@
-"""Event classes change as models do: makemigrations sees it, migrate brings the view along, old events stay readable."""
+"""Event classes change as models do: makemigrations sees it, migrate brings the view along, old events are readable."""
 
 import pytest
 
@@ -36,7 +36,10 @@ def test_makemigrations_sees_an_event_class_and_then_has_nothing_to_do(project):
 
 
 def test_the_view_shows_events_by_declared_columns(sold):
-    assert sold.view("shop_sold") == [{"position": 1, "item": 1, "title": "one"}, {"position": 2, "item": 2, "title": "two"}]
+    assert sold.view("shop_sold") == [
+        {"position": 1, "item": 1, "title": "one"},
+        {"position": 2, "item": 2, "title": "two"},
+    ]
 
 
 def test_an_added_field_shows_its_default_on_old_events(sold):
@@ -162,20 +165,26 @@ def test_a_name_that_old_events_use_for_another_field_is_refused(sold):
     sold.migration(2, "rename", "migrations.RenameField('Sold', 'title', 'name')")
     sold.migrate("shop")
     sold.migration(3, "add", "migrations.AddField('Sold', 'title', models.TextField(default='x'))")
-    with pytest.raises(Failed, match="No field of shop.Sold can be named title now: recorded events have the value of name under it"):
+    with pytest.raises(
+        Failed, match=r"No field of shop.Sold can be named title now: recorded events have the value of name under it"
+    ):
         sold.migrate("shop")
     assert [row["name"] for row in sold.view("shop_sold")] == ["one", "two"]
 
 
 def test_a_rename_to_the_name_of_a_removed_field_is_refused(sold):
-    sold.migration(2, "swap", "migrations.RemoveField('Sold', 'title'), migrations.RenameField('Sold', 'item', 'title')")
-    with pytest.raises(Failed, match="the event at position 1 has another value under it. Choose another name"):
+    sold.migration(
+        2, "swap", "migrations.RemoveField('Sold', 'title'), migrations.RenameField('Sold', 'item', 'title')"
+    )
+    with pytest.raises(Failed, match=r"the event at position 1 has another value under it. Choose another name"):
         sold.migrate("shop")
     assert sold.view("shop_sold")[0] == {"position": 1, "item": 1, "title": "one"}
 
 
 def test_a_removed_field_comes_back_with_its_values(sold):
-    sold.models(SOLD.replace("title", "item2").replace("models.CharField(max_length=50)", "models.IntegerField(default=0)"))
+    sold.models(
+        SOLD.replace("title", "item2").replace("models.CharField(max_length=50)", "models.IntegerField(default=0)")
+    )
     sold.migration(2, "remove", "migrations.RemoveField('Sold', 'title')")
     sold.migrate("shop")
     assert [*sold.view("shop_sold")[0]] == ["position", "item"]
@@ -209,7 +218,9 @@ def test_a_renamed_class_keeps_its_events(sold):
 def test_a_class_cannot_take_the_name_of_an_earlier_one_that_has_events(sold):
     sold.append("shop.Bought", {"item": 9})
     sold.migration(2, "rename", "migrations.RenameModel('Sold', 'Bought')")
-    with pytest.raises(Failed, match="shop.Sold cannot be renamed to shop.Bought: the log holds events of an earlier shop.Bought"):
+    with pytest.raises(
+        Failed, match=r"shop.Sold cannot be renamed to shop.Bought: the log holds events of an earlier shop.Bought"
+    ):
         sold.migrate("shop")
     assert sold.views() == ["shop_sold"]
 
@@ -239,7 +250,10 @@ def test_another_table_name_moves_the_view(sold):
 
 def test_options_and_lengths_change_no_view(sold):
     before = sold.rows("SELECT sql FROM sqlite_master WHERE name = 'shop_sold'")
-    sold.models(SOLD.replace("50", "60") + "        class Meta:\n            verbose_name = 'sale'\n            ordering = ['-position']\n")
+    sold.models(
+        SOLD.replace("50", "60")
+        + "        class Meta:\n            verbose_name = 'sale'\n            ordering = ['-position']\n"
+    )
     sold.makemigrations()
     sold.migrate()
     assert sold.rows("SELECT sql FROM sqlite_master WHERE name = 'shop_sold'") == before
@@ -256,10 +270,30 @@ def test_options_and_lengths_change_no_view(sold):
         ("DecimalField(max_digits=9, decimal_places=2)", ["1.50", "2.00"], "FloatField()", [1.5, 2.0]),
         ("IntegerField()", [0, 1], "BooleanField()", [0, 1]),
         ("BooleanField()", [True, False], "IntegerField()", [1, 0]),
-        ("DateTimeField()", ["2020-01-02T03:04:05.5Z", "2020-01-02T00:00:00Z"], "DateField()", ["2020-01-02", "2020-01-02"]),
-        ("DateField()", ["2020-01-02", "1999-12-31"], "DateTimeField()", ["2020-01-02 00:00:00", "1999-12-31 00:00:00"]),
-        ("DateTimeField()", ["2020-01-02T03:04:05.5Z", "2020-01-02T00:00:00Z"], "TimeField()", ["03:04:05.5", "00:00:00"]),
-        ("CharField(max_length=50)", ["12345678-1234-5678-1234-567812345678", "0" * 32], "UUIDField()", ["12345678123456781234567812345678", "0" * 32]),
+        (
+            "DateTimeField()",
+            ["2020-01-02T03:04:05.5Z", "2020-01-02T00:00:00Z"],
+            "DateField()",
+            ["2020-01-02", "2020-01-02"],
+        ),
+        (
+            "DateField()",
+            ["2020-01-02", "1999-12-31"],
+            "DateTimeField()",
+            ["2020-01-02 00:00:00", "1999-12-31 00:00:00"],
+        ),
+        (
+            "DateTimeField()",
+            ["2020-01-02T03:04:05.5Z", "2020-01-02T00:00:00Z"],
+            "TimeField()",
+            ["03:04:05.5", "00:00:00"],
+        ),
+        (
+            "CharField(max_length=50)",
+            ["12345678-1234-5678-1234-567812345678", "0" * 32],
+            "UUIDField()",
+            ["12345678123456781234567812345678", "0" * 32],
+        ),
         ("CharField(max_length=50)", ["a", "1"], "JSONField()", ['"a"', '"1"']),
         ("JSONField()", [[1, {"a": 2}], "x"], "TextField()", ['[1,{"a":2}]', "x"]),
         ("IntegerField()", [1, 2], "DurationField()", [1, 2]),
@@ -299,7 +333,10 @@ def test_a_type_that_old_values_cannot_be_read_as_is_refused(project, old, recor
     before = project.view("shop_sold")
     project.models(f"class Sold(Event):\n    value = models.{new}\n")
     project.makemigrations()
-    with pytest.raises(Failed, match=r"shop.Sold.value cannot become \w+: [12] recorded events hold something else, the first at position [12]"):
+    with pytest.raises(
+        Failed,
+        match=r"Sold.value cannot become \w+: [12] recorded events hold something else, the first at position [12]",
+    ):
         project.migrate()
     assert project.view("shop_sold") == before
 
@@ -311,7 +348,10 @@ def test_an_index_that_is_added_later_finds_old_events(sold):
     sold.models(INDEXED)
     sold.makemigrations()
     sold.migrate()
-    assert sold.rows("SELECT slot1, slot2, slot3, slot4 FROM eventfold_event") == [(1, None, None, None), (2, None, None, None)]
+    assert sold.rows("SELECT slot1, slot2, slot3, slot4 FROM eventfold_event") == [
+        (1, None, None, None),
+        (2, None, None, None),
+    ]
     (plan,) = sold.rows("EXPLAIN QUERY PLAN SELECT * FROM shop_sold WHERE item = 2")
     assert "eventfold_event_slot1 (type_id=? AND slot1=?)" in plan[3]
     assert [row["item"] for row in sold.view("shop_sold")] == [1, 2]
@@ -324,10 +364,16 @@ def test_a_further_index_moves_slots_and_values_with_it(sold):
     sold.models(INDEXED)
     sold.makemigrations()
     sold.migrate()
-    sold.models(INDEXED.replace("max_length=50", "max_length=50, db_index=True") + "        amount = models.IntegerField(default=5, db_index=True)\n")
+    sold.models(
+        INDEXED.replace("max_length=50", "max_length=50, db_index=True")
+        + "        amount = models.IntegerField(default=5, db_index=True)\n"
+    )
     sold.makemigrations()
     sold.migrate()
-    assert sold.rows("SELECT slot1, slot2, slot3, slot4 FROM eventfold_event") == [(5, 1, "one", None), (5, 2, "two", None)]
+    assert sold.rows("SELECT slot1, slot2, slot3, slot4 FROM eventfold_event") == [
+        (5, 1, "one", None),
+        (5, 2, "two", None),
+    ]
     assert sold.view("shop_sold")[0] == {"position": 1, "item": 1, "title": "one", "amount": 5}
     sold.migrate("shop", "0001")
     assert sold.rows("SELECT slot1, slot2, slot3, slot4 FROM eventfold_event WHERE position = 1") == [(None,) * 4]
@@ -337,7 +383,9 @@ def test_a_historical_model_reads_the_view_of_its_time_and_cannot_write(sold):
     sold.migration(
         2,
         "reads",
-        "migrations.RunPython(read, migrations.RunPython.noop), migrations.AddField('Sold', 'branch', models.TextField(default='main')), migrations.RunPython(write, migrations.RunPython.noop)",
+        "migrations.RunPython(read, migrations.RunPython.noop), "
+        "migrations.AddField('Sold', 'branch', models.TextField(default='main')), "
+        "migrations.RunPython(write, migrations.RunPython.noop)",
         before="""
             from django.db import transaction
             from django.db.utils import IntegrityError
@@ -380,7 +428,7 @@ def test_a_migration_that_fails_takes_its_view_back(sold):
         "migrations.AddField('Sold', 'branch', models.TextField(default='main')), migrations.RunPython(fail)",
         before="def fail(apps, schema_editor):\n    raise ValueError('as planned')",
     )
-    with pytest.raises(Failed, match="as planned"):
+    with pytest.raises(Failed, match=r"as planned"):
         sold.migrate("shop")
     assert [*sold.view("shop_sold")[0]] == ["position", "item", "title"]
     assert "branch" not in sold.type_fields("shop.Sold")
@@ -390,7 +438,8 @@ def test_changes_that_are_state_only_are_followed_too(sold):
     sold.migration(
         2,
         "state",
-        "migrations.SeparateDatabaseAndState(state_operations=[migrations.RenameField('Sold', 'title', 'name'), migrations.AddField('Sold', 'n', models.IntegerField(default=7), preserve_default=False)])",
+        "migrations.SeparateDatabaseAndState(state_operations=[migrations.RenameField('Sold', 'title', 'name'), "
+        "migrations.AddField('Sold', 'n', models.IntegerField(default=7), preserve_default=False)])",
     )
     sold.migrate("shop")
     assert sold.view("shop_sold")[0] == {"position": 1, "item": 1, "name": "one", "n": 7}
@@ -399,7 +448,9 @@ def test_changes_that_are_state_only_are_followed_too(sold):
 
 
 def test_a_migration_outside_a_transaction_changes_the_view_too(sold):
-    sold.migration(2, "add", "migrations.AddField('Sold', 'branch', models.TextField(default='main'))", attributes="atomic = False")
+    sold.migration(
+        2, "add", "migrations.AddField('Sold', 'branch', models.TextField(default='main'))", attributes="atomic = False"
+    )
     sold.migrate("shop")
     assert sold.view("shop_sold")[0]["branch"] == "main"
 
@@ -428,7 +479,7 @@ def test_an_app_may_migrate_before_the_log_does(project):
 
 
 def test_the_log_is_not_removed_while_it_holds_events(sold):
-    with pytest.raises(Failed, match="holds 2 events, which would be lost for ever"):
+    with pytest.raises(Failed, match=r"holds 2 events, which would be lost for ever"):
         sold.migrate("eventfold", "zero")
     assert len(sold.view("shop_sold")) == 2
 
@@ -444,10 +495,19 @@ def test_an_empty_log_is_removed_with_its_views_and_comes_back(project):
 
 
 def test_views_do_not_hinder_migrations_of_ordinary_tables(sold):
-    sold.models(SOLD + "    class Shelf(models.Model):\n        name = models.CharField(max_length=10)\n        old = models.IntegerField(default=1)\n")
+    sold.models(
+        SOLD + "    class Shelf(models.Model):\n        name = models.CharField(max_length=10)\n"
+        "        old = models.IntegerField(default=1)\n"
+    )
     sold.makemigrations()
     sold.migrate()
-    sold.migration(3, "change", "migrations.RemoveField('Shelf', 'old'), migrations.AlterField('Shelf', 'name', models.CharField(max_length=20, unique=True)), migrations.RenameField('Shelf', 'name', 'label'), migrations.RenameModel('Shelf', 'Rack')")
+    sold.migration(
+        3,
+        "change",
+        "migrations.RemoveField('Shelf', 'old'), "
+        "migrations.AlterField('Shelf', 'name', models.CharField(max_length=20, unique=True)), "
+        "migrations.RenameField('Shelf', 'name', 'label'), migrations.RenameModel('Shelf', 'Rack')",
+    )
     sold.migrate()
     assert sold.rows("SELECT id, label FROM shop_rack") == []
     sold.migrate("shop", "0001")
@@ -458,8 +518,16 @@ def test_a_table_in_the_place_of_a_view_is_not_touched(project):
     project.models("class Sold(models.Model):\n    item = models.BigIntegerField()\n")
     project.makemigrations()
     project.migrate()
-    project.migration(2, "other", "migrations.CreateModel('Other', [('position', models.BigAutoField(primary_key=True)), ('created', models.DateTimeField(auto_now_add=True))], options={'required_db_features': ['eventfold_view'], 'db_table': 'shop_sold'})")
-    with pytest.raises(Failed, match="shop.Other needs the name shop_sold for its view, but the database has a table of that name"):
+    project.migration(
+        2,
+        "other",
+        "migrations.CreateModel('Other', [('position', models.BigAutoField(primary_key=True)), "
+        "('created', models.DateTimeField(auto_now_add=True))], "
+        "options={'required_db_features': ['eventfold_view'], 'db_table': 'shop_sold'})",
+    )
+    with pytest.raises(
+        Failed, match=r"shop.Other needs the name shop_sold for its view, but the database has a table of that name"
+    ):
         project.migrate("shop")
     assert project.rows("SELECT count(*) FROM shop_sold") == [(0,)]
 
@@ -492,7 +560,11 @@ def test_check_reports_a_time_zone_that_views_cannot_convert_to(tmp_path):
 
 
 def test_check_warns_of_an_index_that_has_no_effect(project):
-    project.models("class Sold(Event):\n" + "".join(f"    n{number} = models.IntegerField(db_index=True)\n" for number in range(3)) + "    real = models.FloatField(db_index=True)\n")
+    project.models(
+        "class Sold(Event):\n"
+        + "".join(f"    n{number} = models.IntegerField(db_index=True)\n" for number in range(3))
+        + "    real = models.FloatField(db_index=True)\n"
+    )
     found = project.run("check")
     assert found.count("eventfold.W101") == 2
     assert "db_index has no effect on n2 (integer)" in found
@@ -500,7 +572,9 @@ def test_check_warns_of_an_index_that_has_no_effect(project):
 
 
 def test_a_view_that_was_dropped_by_hand_is_made_again_by_migrate(sold):
-    sold.python("from django.db import connection\nwith connection.cursor() as cursor: cursor.execute('DROP VIEW shop_sold')")
+    sold.python(
+        "from django.db import connection\nwith connection.cursor() as cursor: cursor.execute('DROP VIEW shop_sold')"
+    )
     assert sold.views() == []
     sold.migrate()
     assert len(sold.view("shop_sold")) == 2
@@ -522,22 +596,45 @@ def test_a_router_decides_which_database_has_the_log_and_the_views(tmp_path):
         DATABASE_ROUTERS = ["router.Router"]
         """,
     )
-    project.write("router.py", "class Router:\n    def allow_migrate(self, db, app_label, **hints):\n        return (db == 'default') == (app_label in ('shop', 'eventfold'))\n")
+    project.write(
+        "router.py",
+        """
+        class Router:
+            def allow_migrate(self, db, app_label, **hints):
+                return (db == "default") == (app_label in ("shop", "eventfold"))
+        """,
+    )
     project.models(SOLD)
     project.makemigrations()
     project.migrate()
     project.migrate("--database", "other")
     assert project.views() == ["shop_sold"]
-    assert project.python("from django.db import connections\nprint([name for name in connections['other'].introspection.table_names(include_views=True) if 'eventfold' in name or 'shop' in name])") == "[]\n"
+    assert (
+        project.python(
+            "from django.db import connections\n"
+            "names = connections['other'].introspection.table_names(include_views=True)\n"
+            "print([name for name in names if 'eventfold' in name or 'shop' in name])"
+        )
+        == "[]\n"
+    )
 
 
 def test_two_databases_have_a_log_each(tmp_path):
-    project = Project(tmp_path, 'DATABASES["other"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": "other.sqlite3"}')
+    project = Project(
+        tmp_path, 'DATABASES["other"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": "other.sqlite3"}'
+    )
     project.models(SOLD)
     project.makemigrations()
     project.migrate()
     project.migrate("--database", "other")
-    code = "from django.db import connections\nfor alias in connections:\n    with connections[alias].cursor() as cursor:\n        print(cursor.execute('SELECT log_id FROM eventfold_header').fetchone()[0], cursor.execute('SELECT count(*) FROM shop_sold').fetchone())"
+    code = """
+        from django.db import connections
+
+        for alias in connections:
+            with connections[alias].cursor() as cursor:
+                log_id = cursor.execute("SELECT log_id FROM eventfold_header").fetchone()[0]
+                print(log_id, cursor.execute("SELECT count(*) FROM shop_sold").fetchone())
+    """
     first, second = project.python(code).splitlines()
     assert first.endswith("(0,)") and second.endswith("(0,)") and first != second
 
@@ -550,6 +647,41 @@ def test_the_plan_and_the_sql_of_a_migration_can_be_shown(sold):
 
 
 def test_a_field_that_an_event_cannot_have_is_refused(project):
-    project.migration(1, "initial", "migrations.CreateModel('Sold', [('position', models.BigAutoField(primary_key=True)), ('created', models.DateTimeField(auto_now_add=True)), ('user', models.ForeignKey('auth.User', models.CASCADE))], options={'required_db_features': ['eventfold_view']})", attributes="initial = True")
-    with pytest.raises(Failed, match="shop.Sold.user: an event keeps the values that were true then"):
+    project.migration(
+        1,
+        "initial",
+        "migrations.CreateModel('Sold', [('position', models.BigAutoField(primary_key=True)), "
+        "('created', models.DateTimeField(auto_now_add=True)), "
+        "('user', models.ForeignKey('auth.User', models.CASCADE))], "
+        "options={'required_db_features': ['eventfold_view']})",
+        attributes="initial = True",
+    )
+    with pytest.raises(Failed, match=r"shop.Sold.user: an event keeps the values that were true then"):
         project.migrate("--skip-checks")
+
+
+def test_without_time_zones_times_are_local_as_djangos(tmp_path):
+    project = Project(tmp_path, "USE_TZ = False\nTIME_ZONE = 'America/New_York'")
+    project.models(
+        "class Sold(Event):\n    at = models.DateTimeField()\n"
+        "class Plain(models.Model):\n    created = models.DateTimeField(auto_now_add=True)\n"
+        "    at = models.DateTimeField()\n"
+    )
+    project.makemigrations()
+    project.migrate()
+    project.python(
+        """
+        import datetime
+        from shop.models import Plain, Sold
+
+        for at in (datetime.datetime(2024, 7, 1, 12), datetime.datetime(2024, 1, 1, 12, 0, 0, 5)):
+            event, row = Sold.objects.create(at=at), Plain.objects.create(at=at)
+            assert event.created.tzinfo is None
+            assert abs(event.created - row.created) < datetime.timedelta(seconds=5), (event.created, row.created)
+            back = Sold.objects.get(pk=event.pk)
+            assert (back.created, back.at) == (event.created, at), (back.created, event.created)
+            assert Sold.objects.get(at=at, created=event.created) == event
+            today = datetime.date.today()
+            assert Sold.objects.filter(at__hour=12, created__date=today).count() == Plain.objects.count()
+        """
+    )

@@ -111,7 +111,9 @@ def test_exact_and_in(recorded, field):
         if value is not None:
             assert assert_finds_the_same(**{field: value}), value
             assert_finds_the_same(**{f"{field}__exact": value})
-            assert_same(lambda model, value=value: list(model.objects.exclude(**{field: value}).order_by("n").values_list("n")))
+            assert_same(
+                lambda model, value=value: list(model.objects.exclude(**{field: value}).order_by("n").values_list("n"))
+            )
     assert_finds_the_same(**{f"{field}__in": [value for value in CORNERS[field] if value is not None]})
     assert_finds_the_same(**{f"{field}__in": CORNERS[field][:2]})
     assert_finds_the_same(**{f"{field}__in": []})
@@ -147,15 +149,37 @@ def test_order_by(recorded, field):
 
 @pytest.mark.parametrize("field", TEXT_FIELDS)
 def test_texts(recorded, field):
-    for value in [value for value in CORNERS[field] if value is not None] + ["a", "A", "%", "_", "\\", "E", "ß", "[a-z]+", "^$"]:
+    for value in [value for value in CORNERS[field] if value is not None] + [
+        "a",
+        "A",
+        "%",
+        "_",
+        "\\",
+        "E",
+        "ß",
+        "[a-z]+",
+        "^$",
+    ]:
         for lookup in ("iexact", "contains", "icontains", "startswith", "istartswith", "endswith", "iendswith"):
             assert_finds_the_same(**{f"{field}__{lookup}": value})
         if "\\" not in value and "[1]" not in value and '{"' not in value and "?" not in value:
             assert_finds_the_same(**{f"{field}__regex": value})
             assert_finds_the_same(**{f"{field}__iregex": value})
     assert_finds_the_same(**{f"{field}__contains": F("indexed_text")})
-    assert_same(lambda model: model.objects.annotate(u=Upper(field), l=Lower(field), s=Length(field)).order_by("n").values_list("u", "l", "s"))
-    assert_same(lambda model: model.objects.annotate(c=Concat(field, Value("-"), "n", output_field=TextField())).order_by("n").values_list("c"))
+    assert_same(
+        lambda model: (
+            model.objects.annotate(u=Upper(field), l=Lower(field), s=Length(field))
+            .order_by("n")
+            .values_list("u", "l", "s")
+        )
+    )
+    assert_same(
+        lambda model: (
+            model.objects.annotate(c=Concat(field, Value("-"), "n", output_field=TextField()))
+            .order_by("n")
+            .values_list("c")
+        )
+    )
 
 
 @pytest.mark.parametrize("field", NUMBER_FIELDS)
@@ -163,11 +187,25 @@ def test_arithmetic_and_aggregates(recorded, field):
     small = {f"{field}__gte": -(2**31), f"{field}__lte": 2**31}
     assert_same(lambda model: model.objects.filter(**small).annotate(x=F(field) + 1).order_by("n").values_list("x"))
     assert_same(lambda model: numbers(model, **small, n__gt=F(field) * 2))
-    assert_same(lambda model: model.objects.filter(**small).aggregate(Sum(field), Avg(field), Min(field), Max(field), Count(field), StdDev(field)))
-    assert_same(lambda model: model.objects.aggregate(Min(field), Max(field), Count(field), Count(field, distinct=True)))
+    assert_same(
+        lambda model: model.objects.filter(**small).aggregate(
+            Sum(field), Avg(field), Min(field), Max(field), Count(field), StdDev(field)
+        )
+    )
+    assert_same(
+        lambda model: model.objects.aggregate(Min(field), Max(field), Count(field), Count(field, distinct=True))
+    )
     assert_same(lambda model: model.objects.annotate(c=Cast(field, CharField())).order_by("n").values_list("c"))
-    assert_same(lambda model: model.objects.filter(**small).annotate(c=Cast(field, FloatField())).order_by("n").values_list("c"))
-    assert_same(lambda model: model.objects.annotate(c=Coalesce(field, Value(3), output_field=IntegerField())).order_by("n").values_list("c"))
+    assert_same(
+        lambda model: model.objects.filter(**small).annotate(c=Cast(field, FloatField())).order_by("n").values_list("c")
+    )
+    assert_same(
+        lambda model: (
+            model.objects.annotate(c=Coalesce(field, Value(3), output_field=IntegerField()))
+            .order_by("n")
+            .values_list("c")
+        )
+    )
 
 
 @pytest.mark.parametrize("field", COMPARABLE)
@@ -203,10 +241,12 @@ def test_parts_of_a_moment_are_in_the_current_time_zone(recorded, field, zone):
         assert_same(lambda model: model.objects.dates(field, "month"))
         assert_same(lambda model: model.objects.filter(**{f"{field}__year__gt": 1990}).datetimes(field, "day"))
         assert_same(
-            lambda model: model.objects.filter(**{f"{field}__year__gt": 1990})
-            .annotate(d=TruncDay(field), h=TruncHour(field), m=TruncMonth(field), y=ExtractYear(field))
-            .order_by("n")
-            .values_list("d", "h", "m", "y")
+            lambda model: (
+                model.objects.filter(**{f"{field}__year__gt": 1990})
+                .annotate(d=TruncDay(field), h=TruncHour(field), m=TruncMonth(field), y=ExtractYear(field))
+                .order_by("n")
+                .values_list("d", "h", "m", "y")
+            )
         )
         assert assert_finds_the_same(**{f"{field}__year": 2021 if zone is BERLIN else 2020})
 
@@ -234,15 +274,29 @@ def test_created_is_the_time_of_the_append(recorded):
     assert Everything.objects.filter(created=event.created).count() == count  # one append has one time
     assert Everything.objects.filter(created__gt=event.created).count() == 0
     assert Everything.objects.filter(created__range=(event.created, timezone.now())).count() == count
-    assert list(Everything.objects.dates("created", "day"))[0] in days
+    assert next(iter(Everything.objects.dates("created", "day"))) in days
     assert Everything.objects.aggregate(last=Max("created"))["last"] == event.created
 
 
 def test_durations(recorded):
     for value in CORNERS["period"][:-1]:
         assert_finds_the_same(period__gt=value)
-    assert_same(lambda model: model.objects.filter(moment__year__range=(1500, 2500)).annotate(end=F("moment") + datetime.timedelta(days=1, microseconds=1)).order_by("n").values_list("end"))
-    assert_same(lambda model: model.objects.filter(moment__year__range=(1500, 2500), indexed_moment__isnull=False).annotate(d=F("moment") - F("indexed_moment")).order_by("n").values_list("d"))
+    assert_same(
+        lambda model: (
+            model.objects.filter(moment__year__range=(1500, 2500))
+            .annotate(end=F("moment") + datetime.timedelta(days=1, microseconds=1))
+            .order_by("n")
+            .values_list("end")
+        )
+    )
+    assert_same(
+        lambda model: (
+            model.objects.filter(moment__year__range=(1500, 2500), indexed_moment__isnull=False)
+            .annotate(d=F("moment") - F("indexed_moment"))
+            .order_by("n")
+            .values_list("d")
+        )
+    )
     assert_same(lambda model: model.objects.aggregate(Min("period"), Max("period")))
 
 
@@ -323,7 +377,17 @@ def test_json_in_expressions(recorded):
 
 
 def test_fields_are_compared_with_each_other(recorded):
-    for left, right in [("small", "big"), ("integer", "real"), ("real", "amount"), ("char", "text"), ("day", "moment"), ("indexed_number", "big"), ("indexed_text", "char"), ("flag", "indexed_flag"), ("moment", "indexed_moment")]:
+    for left, right in [
+        ("small", "big"),
+        ("integer", "real"),
+        ("real", "amount"),
+        ("char", "text"),
+        ("day", "moment"),
+        ("indexed_number", "big"),
+        ("indexed_text", "char"),
+        ("flag", "indexed_flag"),
+        ("moment", "indexed_moment"),
+    ]:
         assert_same(lambda model, left=left, right=right: numbers(model, **{left: F(right)}))
         assert_same(lambda model, left=left, right=right: numbers(model, **{f"{left}__lt": F(right)}))
 
@@ -336,13 +400,42 @@ def test_a_decimal_is_compared_as_a_number(recorded):
 
 
 def test_expressions(recorded):
-    assert_same(lambda model: model.objects.annotate(k=Case(When(flag=True, then=Value("yes")), When(flag=False, then=Value("no")), default=Value("?"))).order_by("n").values_list("k"))
-    assert_same(lambda model: model.objects.annotate(b=ExpressionWrapper(Q(small__gt=0), output_field=BooleanField())).order_by("n").values_list("b"))
-    assert_same(lambda model: model.objects.annotate(r=Window(Rank(), order_by=F("small").asc())).order_by("n").values_list("r"))
-    assert_same(lambda model: model.objects.filter(Q(char="ann") | ~Q(small__gt=0) & Q(flag=True)).order_by("n").values_list("n"))
-    assert_same(lambda model: model.objects.filter(n__lt=3).values_list("n").union(model.objects.filter(n__gt=10).values_list("n")).order_by("n"))
+    assert_same(
+        lambda model: (
+            model.objects.annotate(
+                k=Case(When(flag=True, then=Value("yes")), When(flag=False, then=Value("no")), default=Value("?"))
+            )
+            .order_by("n")
+            .values_list("k")
+        )
+    )
+    assert_same(
+        lambda model: (
+            model.objects.annotate(b=ExpressionWrapper(Q(small__gt=0), output_field=BooleanField()))
+            .order_by("n")
+            .values_list("b")
+        )
+    )
+    assert_same(
+        lambda model: model.objects.annotate(r=Window(Rank(), order_by=F("small").asc())).order_by("n").values_list("r")
+    )
+    assert_same(
+        lambda model: (
+            model.objects.filter(Q(char="ann") | ~Q(small__gt=0) & Q(flag=True)).order_by("n").values_list("n")
+        )
+    )
+    assert_same(
+        lambda model: (
+            model.objects.filter(n__lt=3)
+            .values_list("n")
+            .union(model.objects.filter(n__gt=10).values_list("n"))
+            .order_by("n")
+        )
+    )
     assert_same(lambda model: model.objects.extra(where=["small > 0"]).order_by("n").values_list("n"))
-    assert_same(lambda model: [row.n for row in model.objects.raw(f"SELECT * FROM {model._meta.db_table} ORDER BY n DESC")])
+    assert_same(
+        lambda model: [row.n for row in model.objects.raw(f"SELECT * FROM {model._meta.db_table} ORDER BY n DESC")]
+    )
 
 
 def test_values_only_and_defer(recorded):
@@ -379,16 +472,54 @@ def test_subqueries_join_events_with_tables(recorded):
         Shelf.objects.create(pk=[7, 0, -1, 99][number], name=name)
     for field in ("big", "indexed_number"):
         assert assert_finds_the_same(**{f"{field}__in": Shelf.objects.values("pk")})
-        assert_same(lambda model, field=field: Shelf.objects.filter(pk__in=model.objects.filter(**{f"{field}__isnull": False}).values(field)).order_by("pk").values_list("pk"))
-        assert_same(lambda model, field=field: Shelf.objects.filter(Exists(model.objects.filter(**{field: OuterRef("pk")}))).order_by("pk").values_list("pk"))
         assert_same(
-            lambda model, field=field: Shelf.objects.annotate(
-                last=Subquery(model.objects.filter(**{field: OuterRef("pk")}).order_by("-n").values("char")[:1]),
-                k=Subquery(model.objects.filter(**{field: OuterRef("pk")}).values(field).annotate(k=Count("*")).values("k")),
-            ).order_by("pk").values_list("pk", "last", "k")
+            lambda model, field=field: (
+                Shelf.objects.filter(pk__in=model.objects.filter(**{f"{field}__isnull": False}).values(field))
+                .order_by("pk")
+                .values_list("pk")
+            )
+        )
+        assert_same(
+            lambda model, field=field: (
+                Shelf.objects.filter(Exists(model.objects.filter(**{field: OuterRef("pk")})))
+                .order_by("pk")
+                .values_list("pk")
+            )
+        )
+        assert_same(
+            lambda model, field=field: (
+                Shelf.objects.annotate(
+                    last=Subquery(model.objects.filter(**{field: OuterRef("pk")}).order_by("-n").values("char")[:1]),
+                    k=Subquery(
+                        model.objects.filter(**{field: OuterRef("pk")}).values(field).annotate(k=Count("*")).values("k")
+                    ),
+                )
+                .order_by("pk")
+                .values_list("pk", "last", "k")
+            )
         )
     for field in ("char", "indexed_text"):
         assert assert_finds_the_same(**{f"{field}__in": Shelf.objects.values("name")})
-        assert_same(lambda model, field=field: Shelf.objects.filter(Exists(model.objects.filter(**{field: OuterRef("name")}))).order_by("pk").values_list("pk"))
-    assert_same(lambda model: model.objects.filter(n__in=model.objects.filter(flag=True).values("n")).order_by("n").values_list("n"))
-    assert_same(lambda model: model.objects.annotate(same=Subquery(model.objects.filter(small=OuterRef("small"), n__lt=OuterRef("n")).order_by("-n").values("n")[:1])).order_by("n").values_list("same"))
+        assert_same(
+            lambda model, field=field: (
+                Shelf.objects.filter(Exists(model.objects.filter(**{field: OuterRef("name")})))
+                .order_by("pk")
+                .values_list("pk")
+            )
+        )
+    assert_same(
+        lambda model: (
+            model.objects.filter(n__in=model.objects.filter(flag=True).values("n")).order_by("n").values_list("n")
+        )
+    )
+    assert_same(
+        lambda model: (
+            model.objects.annotate(
+                same=Subquery(
+                    model.objects.filter(small=OuterRef("small"), n__lt=OuterRef("n")).order_by("-n").values("n")[:1]
+                )
+            )
+            .order_by("n")
+            .values_list("same")
+        )
+    )

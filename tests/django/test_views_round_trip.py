@@ -22,7 +22,9 @@ def stored(model, number, columns):
     """The storage classes and values that SQLite has, which no converter of Django's has seen."""
     quoted = ", ".join(f'typeof("{column}"), quote("{column}")' for column in columns)
     with connection.cursor() as cursor:
-        raw = cursor.connection.execute(f'SELECT {quoted} FROM "{model._meta.db_table}" WHERE n = ?', (number,)).fetchone()
+        raw = cursor.connection.execute(
+            f'SELECT {quoted} FROM "{model._meta.db_table}" WHERE n = ?', (number,)
+        ).fetchone()
     return dict(zip(columns, zip(raw[::2], raw[1::2], strict=True), strict=True))
 
 

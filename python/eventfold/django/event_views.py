@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.exceptions import IrreversibleError
+from django.db.models import NOT_PROVIDED
 
 from eventfold import _core
 from eventfold.django import view_sql
@@ -98,9 +99,7 @@ def find_type(connection: BaseDatabaseWrapper, label: str, *, any_case: bool = F
     `any_case`: the name comes from a migration, where Django takes it in any case; it must have a view then.
     """
     condition = "name = %s COLLATE NOCASE AND view IS NOT NULL" if any_case else "name = %s"
-    row = _one(
-        connection, f"SELECT id, name, fields, view, view_hash FROM eventfold_type WHERE {condition}", [label]
-    )
+    row = _one(connection, f"SELECT id, name, fields, view, view_hash FROM eventfold_type WHERE {condition}", [label])
     return None if row is None else TypeRow(row[0], row[1], TypeFields.load(row[2]), row[3], row[4])
 
 
@@ -187,9 +186,7 @@ def repair_views(connection: BaseDatabaseWrapper, models: Iterable[Any]) -> None
     `models`: all the models there are. Most often nothing is to be done, since migrations did it.
     """
     wanted = [
-        model
-        for model in models
-        if is_event_model(model) and router.allow_migrate_model(connection.alias, model)
+        model for model in models if is_event_model(model) and router.allow_migrate_model(connection.alias, model)
     ]
     for model in wanted:
         sync_view(connection, model)
@@ -203,7 +200,7 @@ def columns_of(model: Any, known: TypeFields) -> list[view_sql.Column]:
     """Return the view's columns for the fields of an event model, as the log knows them."""
     return [
         view_sql.Column(
-            name=field.column,
+            name=str(field.column),
             kind=kind_of(field),
             keys=tuple(known.keys(json_key(field))),
             default=known.defaults.get(json_key(field)),
@@ -221,7 +218,7 @@ def _take_fields(row: TypeRow, model: Any, recorded: bool, defaults: Mapping[str
     if not recorded:
         known.restart({name: kind_of(field) for name, field in fields.items()})
         return set()
-    altered = set()
+    altered: set[str] = set()
     for name in known.former_keys.keys() - fields.keys():
         known.remove(name)
     for name, field in fields.items():
@@ -234,7 +231,7 @@ def _take_fields(row: TypeRow, model: Any, recorded: bool, defaults: Mapping[str
         else:
             continue
         if len(known.kinds[name]) > 1:
-            altered.add(field.column)
+            altered.add(str(field.column))
     return altered
 
 
@@ -244,8 +241,9 @@ def _default(field: AnyField, defaults: Mapping[str, Any]) -> Any:
         return json_value(field, defaults[field.name])
     if field.has_default():
         return json_value(field, field.get_default())
-    if field.has_db_default() and not hasattr(field.db_default, "resolve_expression"):
-        return json_value(field, field.db_default)
+    db_default = getattr(field, "db_default", NOT_PROVIDED)
+    if db_default is not NOT_PROVIDED and not hasattr(db_default, "resolve_expression"):
+        return json_value(field, db_default)
     if not field.null and field.blank and field.empty_strings_allowed and kind_of(field) in ("text", "binary"):
         return ""
     return None
@@ -295,9 +293,7 @@ def _intern_type(connection: BaseDatabaseWrapper, label: str) -> TypeRow:
     return row
 
 
-def _replace_view(
-    connection: BaseDatabaseWrapper, row: TypeRow, name: str, columns: Iterable[view_sql.Column]
-) -> bool:
+def _replace_view(connection: BaseDatabaseWrapper, row: TypeRow, name: str, columns: Iterable[view_sql.Column]) -> bool:
     """Make the view unless it is there already, with the same columns in any order."""
     sql = view_sql.create_view(
         name, row.name, row.id, list(columns), use_tz=settings.USE_TZ, unhex=_has_unhex(connection)

@@ -89,7 +89,8 @@ class EventKeyTransform(_PlainPaths, django_json.KeyTransform):
     """A key of a JSON value of an event."""
 
     def get_lookup(self, name: str) -> Any:
-        return _with_plain_paths(super().get_lookup(name))
+        lookup: Any = super().get_lookup(name)
+        return _with_plain_paths(lookup)
 
 
 class EventKeyTextTransform(_PlainPaths, django_json.KeyTextTransform):

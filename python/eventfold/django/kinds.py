@@ -110,7 +110,7 @@ def slots_of(model: Any) -> dict[str, int]:
     slots: dict[str, int] = {}
     free = list(range(len(SLOT_KINDS)))
     for field in sorted(event_fields(model), key=lambda field: field.name):
-        if not field.db_index:
+        if not getattr(field, "db_index", False):
             continue
         kind = kind_of(field)
         wanted = "number" if kind in _NUMBERS else "text" if kind in _TEXTS else None
@@ -195,9 +195,7 @@ def _boolean(value: Any, field: AnyField) -> bool:
 
 
 def _decimal(value: Any, field: AnyField) -> str:
-    text = format_number(
-        Decimal(value), getattr(field, "max_digits", None), getattr(field, "decimal_places", None)
-    )
+    text = format_number(Decimal(value), getattr(field, "max_digits", None), getattr(field, "decimal_places", None))
     assert text is not None
     return text
 

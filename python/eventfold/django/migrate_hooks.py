@@ -83,9 +83,7 @@ class KeepEventViews(Operation):
                 event_views.sync_view(connection, model, _one_off_defaults(model_state.name_lower, operations))
 
 
-def join_plan(
-    plan: Plan | None = None, apps: Any = global_apps, using: str = DEFAULT_DB_ALIAS, **kwargs: Any
-) -> None:
+def join_plan(plan: Plan | None = None, apps: Any = global_apps, using: str = DEFAULT_DB_ALIAS, **kwargs: Any) -> None:
     """Put a KeepEventViews beside each operation of the plan that may concern an event model."""
     if not plan or connections[using].vendor != "sqlite":
         return
@@ -101,12 +99,10 @@ def join_plan(
                 operations += [KeepEventViews(operation), operation]
             else:
                 operations += [operation, KeepEventViews(operation)]
-        migration.operations = operations
+        migration.operations = operations  # type: ignore[misc]
 
 
-def repair(
-    plan: Plan | None = None, apps: Any = global_apps, using: str = DEFAULT_DB_ALIAS, **kwargs: Any
-) -> None:
+def repair(plan: Plan | None = None, apps: Any = global_apps, using: str = DEFAULT_DB_ALIAS, **kwargs: Any) -> None:
     """Install the log and make every view fit its model, where no migration did."""
     connection = connections[using]
     if any(migration.app_label == APP_LABEL and backward for migration, backward in plan or ()):

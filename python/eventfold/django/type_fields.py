@@ -11,7 +11,6 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-
 from eventfold.django.kinds import AnyField, json_key, kind_of
 
 
@@ -68,7 +67,8 @@ class TypeFields:
         keys = [key for key in self.keys(old) if key != new]
         self.former_keys.pop(old, None)
         self.former_keys[new] = keys
-        for known in (self.defaults, self.kinds, self.slots):
+        everywhere: tuple[dict[str, Any], ...] = (self.defaults, self.kinds, self.slots)
+        for known in everywhere:
             if old in known:
                 known[new] = known.pop(old)
 

@@ -86,7 +86,7 @@ def check_indexes(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
     for model in _event_models(app_configs):
         slots = slots_of(model)
         for field in event_fields(model):
-            if not field.db_index or field.name in slots or field.get_internal_type() == "SlugField":
+            if not getattr(field, "db_index", False) or field.name in slots or field.get_internal_type() == "SlugField":
                 continue
             messages.append(
                 Warning(

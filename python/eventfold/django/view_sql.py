@@ -216,7 +216,9 @@ def _unhex(text: str) -> str:
         return f"substr({_EVERY_BYTE}, {high} * 16 + {low} - 16, 1)"
 
     four = " || ".join(byte(at) for at in (0, 2, 4, 6))
-    starts = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 8 FROM n WHERE i + 8 < length(part)) SELECT i FROM n"
+    starts = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 8 FROM n WHERE i + 8 < length(part)) SELECT i FROM n"
+    )
     parts = (
         f"WITH RECURSIVE c(at, part) AS (SELECT 1, substr({text}, 1, {_STEP}) UNION ALL "
         f"SELECT at + {_STEP}, substr({text}, at + {_STEP}, {_STEP}) FROM c WHERE length(part) = {_STEP}) "

@@ -16,7 +16,25 @@ def moment(*args, tz=UTC):
 
 # In each list None stands for null. The first values are the ones that lookups ask for.
 CORNERS = {
-    "char": ["ann", "Ann", "", "a%b", "a_b", "a\\b", "größe", "GRÖSSE", "5", "05", "1.5", "it's", 'say "x"', "\x01\x1f", "ann\n", "🎉", None],
+    "char": [
+        "ann",
+        "Ann",
+        "",
+        "a%b",
+        "a_b",
+        "a\\b",
+        "größe",
+        "GRÖSSE",
+        "5",
+        "05",
+        "1.5",
+        "it's",
+        'say "x"',
+        "\x01\x1f",
+        "ann\n",
+        "🎉",
+        None,
+    ],
     "text": ["two\nlines", "ann", "null", "true", "[1]", '{"a": 1}', "x" * 5000, "\u2028", None],
     "slug": ["a-b", "a_b", "0", None],
     "email": ["ann@example.com", "Bob@Example.com", None],
@@ -31,10 +49,43 @@ CORNERS = {
     "positive_small": [1, 0, 32767, None],
     "positive": [1, 0, 2147483647, None],
     "positive_big": [1, 0, 2**63 - 1, None],
-    "real": [0.5, 0.0, 1.0, -1.5, 0.1, 0.1 + 0.2, 1e300, 5e-324, 1.7976931348623157e308, 123456789.123456789, 2.0**53 + 2, None],
-    "amount": [Decimal("1.5"), Decimal("0"), Decimal("10.000"), Decimal("-0.001"), Decimal("99999999999.999"), Decimal("0.1"), None],
-    "day": [datetime.date(2020, 2, 29), datetime.date(1, 1, 1), datetime.date(9999, 12, 31), datetime.date(2021, 1, 3), None],
-    "clock": [datetime.time(12, 34, 56), datetime.time(0, 0), datetime.time(23, 59, 59, 999999), datetime.time(12, 34, 56, 1000), None],
+    "real": [
+        0.5,
+        0.0,
+        1.0,
+        -1.5,
+        0.1,
+        0.1 + 0.2,
+        1e300,
+        5e-324,
+        1.7976931348623157e308,
+        123456789.123456789,
+        2.0**53 + 2,
+        None,
+    ],
+    "amount": [
+        Decimal("1.5"),
+        Decimal("0"),
+        Decimal("10.000"),
+        Decimal("-0.001"),
+        Decimal("99999999999.999"),
+        Decimal("0.1"),
+        None,
+    ],
+    "day": [
+        datetime.date(2020, 2, 29),
+        datetime.date(1, 1, 1),
+        datetime.date(9999, 12, 31),
+        datetime.date(2021, 1, 3),
+        None,
+    ],
+    "clock": [
+        datetime.time(12, 34, 56),
+        datetime.time(0, 0),
+        datetime.time(23, 59, 59, 999999),
+        datetime.time(12, 34, 56, 1000),
+        None,
+    ],
     "moment": [
         moment(2020, 12, 31, 23, 30),
         moment(2020, 12, 31, 23, 30, 0, 1),
@@ -90,7 +141,17 @@ CORNERS = {
 }
 
 TEXT_FIELDS = ["char", "text", "slug", "email", "url", "address", "choice", "indexed_text"]
-NUMBER_FIELDS = ["small", "integer", "big", "positive_small", "positive", "positive_big", "real", "amount", "indexed_number"]
+NUMBER_FIELDS = [
+    "small",
+    "integer",
+    "big",
+    "positive_small",
+    "positive",
+    "positive_big",
+    "real",
+    "amount",
+    "indexed_number",
+]
 
 
 def rows(fields=None):
@@ -136,7 +197,9 @@ STRATEGIES = {
     "amount": st.decimals(Decimal("-99999999999.999"), Decimal("99999999999.999"), places=3),
     "day": st.dates(),
     "clock": st.times(),
-    "moment": st.datetimes(timezones=st.sampled_from([UTC, BERLIN_SUMMER])).filter(lambda moment: 1 < moment.year < 9999),
+    "moment": st.datetimes(timezones=st.sampled_from([UTC, BERLIN_SUMMER])).filter(
+        lambda moment: 1 < moment.year < 9999
+    ),
     "period": st.timedeltas(datetime.timedelta(days=-(10**8)), datetime.timedelta(days=10**8)),
     "uuid": st.uuids(),
     "json": json_values,

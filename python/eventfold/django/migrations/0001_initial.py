@@ -17,5 +17,5 @@ def remove(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     initial = True
-    dependencies: list[Any] = []
+    dependencies = []
     operations = [migrations.RunPython(install, remove)]

@@ -1,9 +1,8 @@
 """Django's flush, which empties the log too (test_databases.py), and so asks twice."""
 
-from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import flush
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -18,7 +17,7 @@ class Command(flush.Command):
         '"fresh install" state. Events are removed too: on a database that is no test database only with --events.'
     )
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
             "--events",
@@ -43,5 +42,5 @@ def _is_test_database(connection: BaseDatabaseWrapper) -> bool:
     return (
         hasattr(_TestState, "saved_data")  # tests are running
         or connection.is_in_memory_db()  # type: ignore[attr-defined]
-        or str(connection.settings_dict["NAME"]) == str(connection.creation._get_test_db_name())
+        or str(connection.settings_dict["NAME"]) == str(connection.creation._get_test_db_name())  # type: ignore[attr-defined]
     )

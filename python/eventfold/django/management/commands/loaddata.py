@@ -4,7 +4,7 @@ dumpdata writes events as objects of their classes, one class after the other. H
 when all fixtures are read, so that the log has them in their old order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -31,7 +31,7 @@ class Command(loaddata.Command):
     neither validated nor folded, and no receiver is called: read models are marked as due for a replay.
     """
 
-    def loaddata(self, fixture_labels: Iterable[str]) -> None:
+    def loaddata(self, fixture_labels: Sequence[str]) -> None:
         self._events: list[Any] = []
         super().loaddata(fixture_labels)
         if self._events:
@@ -76,7 +76,7 @@ class _Log:
         return self._one("SELECT 1 FROM eventfold_request WHERE key = %s", [event_id.bytes]) is not None
 
     def append(self, event: Any, event_id: UUID) -> None:
-        """Append at the event's own position, unless that was given out before; under an id that makes it recorded once."""
+        """Append at the event's own position, unless that was given out; the id lets it be recorded once."""
         if event.pk is not None:
             self._run(
                 "UPDATE eventfold_header SET head = %s, stamp = random() WHERE head < %s", [event.pk - 1, event.pk - 1]
@@ -114,7 +114,7 @@ class _Log:
 
 def _text(event: Any) -> str:
     """What a fixture says of an event. Times lose their microseconds in it, so only texts can be compared."""
-    return serializers.serialize("json", [event])
+    return str(serializers.serialize("json", [event]))
 
 
 def _microseconds(moment: datetime) -> int:
