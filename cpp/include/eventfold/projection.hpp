@@ -56,6 +56,7 @@ struct FieldSpec {
   int places = 0;                 // of a decimal
   std::vector<std::string> keys;  // in `data`, the present one first, then former ones
   OwnedCell missing;              // what it is in an event without it
+  bool mixed = false;             // old events may have it in another kind: what does not fit is null
 };
 
 struct EventSpec {
@@ -91,6 +92,7 @@ struct ProjectionSpec {
   std::vector<std::string> delete_on;
   std::vector<std::string> handlers;  // types for which the handler is called
   std::vector<EventSpec> events;
+  bool local_time = false;  // "created" in the process's time zone instead of UTC
 
   // Throws ProjectionError for anything that is not such a specification.
   static ProjectionSpec from_json(std::string_view json);

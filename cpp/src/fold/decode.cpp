@@ -8,6 +8,7 @@
 
 #include "eventfold/error.hpp"
 #include "eventfold/json.hpp"
+#include "fold/other_kind.hpp"
 
 namespace eventfold {
 
@@ -130,6 +131,7 @@ int hex_digit(char letter) {
 
 Decoder::Decoder(const EventSpec& event) : event_(event) {
   scratch_.resize(event.fields.size());
+  other_kind_.resize(event.fields.size());
   unescaped_.resize(event.fields.size());
   for (const FieldSpec& field : event.fields) {
     const CellView cell = convert(field, field.missing.view());
@@ -290,6 +292,10 @@ void Decoder::learn(std::string_view data) {
 CellView Decoder::convert(const FieldSpec& field, CellView value) {
   if (value.type == CellType::null) return value;
   auto& scratch = scratch_[static_cast<std::size_t>(&field - event_.fields.data())];
+  if (field.mixed) {
+    value = read_as(field.kind, value, other_kind_[static_cast<std::size_t>(&field - event_.fields.data())]);
+    if (value.type == CellType::null) return value;
+  }
   const auto need_text = [&](const char* what) {
     if (value.type != CellType::text) refuse(field, what);
   };

@@ -35,7 +35,8 @@ class Decoder {
 
   const EventSpec& event_;
   std::vector<Step> steps_;
-  std::vector<std::string> scratch_;  // converted bytes, a buffer for each field
+  std::vector<std::string> scratch_;     // converted bytes, a buffer for each field
+  std::vector<std::string> other_kind_;  // the same, of values that were of another kind
   std::vector<std::string> unescaped_;
   std::deque<std::string> default_bytes_;  // of missing_; a deque's elements stay where they are, also when it moves
   std::vector<CellView> missing_;

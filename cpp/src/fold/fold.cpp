@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <ctime>
 #include <map>
 #include <unordered_map>
 
@@ -48,13 +49,18 @@ int field_index(const EventSpec& event, const std::string& name) {
   return name == "position" ? kPosition : kCreated;  // the specification was checked
 }
 
-// As Django keeps it: YYYY-MM-DD HH:MM:SS[.ffffff], UTC. Days to civil date after Howard Hinnant's algorithm.
-void format_created(std::string& out, std::int64_t us) {
+// As Django keeps it: YYYY-MM-DD HH:MM:SS[.ffffff]. Days to civil date after Howard Hinnant's algorithm.
+void format_created(std::string& out, std::int64_t us, bool local) {
   std::int64_t seconds = us / 1'000'000;
   std::int64_t fraction = us % 1'000'000;
   if (fraction < 0) {
     fraction += 1'000'000;
     --seconds;
+  }
+  if (local) {
+    const std::time_t moment = seconds;
+    std::tm parts{};
+    if (localtime_r(&moment, &parts) != nullptr) seconds += parts.tm_gmtoff;
   }
   std::int64_t days = seconds / 86400;
   std::int64_t second = seconds % 86400;
@@ -174,7 +180,7 @@ class Fold::Impl {
   CellView value_of(const Plan& plan, int field, const EventView& event) {
     if (field >= 0) return plan.fields[static_cast<std::size_t>(field)];
     if (field == kPosition) return CellView(event.position);
-    format_created(created, event.created);
+    format_created(created, event.created, spec->local_time);
     return CellView(CellType::text, created);
   }
 

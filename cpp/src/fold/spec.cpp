@@ -28,6 +28,11 @@ T need(element parent, const char* key) {
 
 std::string text_of(element parent, const char* key) { return std::string(need<std::string_view>(parent, key)); }
 
+bool flag_of(element parent, const char* key) {
+  bool flag = false;
+  return parent[key].get(flag) == simdjson::SUCCESS && flag;
+}
+
 int places_of(element parent) {
   std::int64_t places = 0;
   if (parent["places"].get(places) != simdjson::SUCCESS) return 0;
@@ -137,6 +142,7 @@ EventSpec event_of(std::string_view type, object fields) {
     field.keys = texts_of(item, "keys");
     if (field.keys.empty()) refuse("the field " + field.name + " has no key");
     field.missing = optional_cell(item, "default", field.kind, Form::json);
+    field.mixed = flag_of(item, "mixed");
     event.fields.push_back(std::move(field));
   }
   return event;
@@ -181,6 +187,7 @@ ProjectionSpec ProjectionSpec::from_json(std::string_view json) {
   for (element item : need<array>(root, "columns")) spec.columns.push_back(column_of(item));
   spec.delete_on = texts_of(root, "delete_on");
   spec.handlers = texts_of(root, "handlers");
+  spec.local_time = flag_of(root, "local_time");
   for (auto [type, fields] : need<object>(root, "events")) {
     object members;
     if (fields.get(members) != simdjson::SUCCESS) refuse("\"events\" must give an object for each type");

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "eventfold/read_model.hpp"
+#include "read_model/folding_guard.hpp"
 #include "read_model/log_range.hpp"
 
 namespace eventfold {
@@ -108,6 +109,7 @@ void fold_range(Connection& connection, Fold& fold, const ScanTypes& types, Posi
   if (fold.spec().handlers.empty()) {
     scan_events(connection, types, after, until, sink);
   } else {
+    const FoldingGuard guard(connection);
     scan_copied_events(connection, types, after, until, sink);
   }
 }

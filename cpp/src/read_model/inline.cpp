@@ -1,27 +1,13 @@
 #include <optional>
 
 #include "eventfold/read_model.hpp"
+#include "read_model/folding_guard.hpp"
 #include "read_model/row_writer.hpp"
 #include "read_model/table_sql.hpp"
 
 namespace eventfold {
 
 namespace {
-
-// While a handler runs, an append through this connection would change what is being folded.
-class FoldingGuard {
- public:
-  explicit FoldingGuard(Connection& connection) : connection_(connection), before_(connection.folding) {
-    connection_.folding = true;
-  }
-  FoldingGuard(const FoldingGuard&) = delete;
-  FoldingGuard& operator=(const FoldingGuard&) = delete;
-  ~FoldingGuard() { connection_.folding = before_; }
-
- private:
-  Connection& connection_;
-  bool before_;
-};
 
 // Finds stored rows by key. The row's bytes are copied, since the statement is reset before the fold goes on.
 class RowLoader {

@@ -7,14 +7,16 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import Col
 
 from eventfold.django.kinds import AnyField, event_fields, json_key, kind_of
 from eventfold.django.read_models import label_of
-from eventfold.django.specification import own_columns, stored
+from eventfold.django.specification import column_kind, own_columns, stored
 from eventfold.django.type_fields import TypeFields
+from eventfold.errors import CorruptLog, EventfoldError, ProjectionError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -26,32 +28,45 @@ class EventReader:
         self._model = model
         self._alias = alias
         self._names = [field.attname for field in model._meta.concrete_fields]
-        self._fields = [(field, known.keys(json_key(field))) for field in event_fields(model)]
+        self._fields = [
+            (field, known.keys(json_key(field)), len(known.kinds.get(json_key(field), [])) > 1)
+            for field in event_fields(model)
+        ]
         self._missing = known.defaults
 
     def __call__(self, position: int, created: int, data: str) -> Any:
-        """`created` in microseconds since 1970-01-01 UTC, `data` as canonical JSON."""
-        found = json.loads(data)
+        """`created` in microseconds since 1970-01-01 UTC, `data` as canonical JSON. Raises CorruptLog."""
         moment = _EPOCH + timedelta(microseconds=created)
         values = {
             "position": position,
-            "created": moment if settings.USE_TZ else moment.replace(tzinfo=None),
+            # as the view shows it: naive and local where USE_TZ is False
+            "created": moment if settings.USE_TZ else moment.astimezone().replace(tzinfo=None),
         }
-        for field, keys in self._fields:
-            value = next((found[key] for key in keys if key in found), self._missing.get(keys[0]))
-            values[field.attname] = None if value is None else _python_value(field, value)
+        try:
+            found = json.loads(data)
+            for field, keys, mixed in self._fields:
+                value = next((found[key] for key in keys if key in found), self._missing.get(keys[0]))
+                values[field.attname] = None if value is None else _python_value(field, value, mixed)
+        except (ValueError, TypeError, AttributeError, ArithmeticError, ValidationError) as error:
+            raise CorruptLog(f"{self._model._meta.label} at position {position}: {error}") from error
         return self._model.from_db(self._alias, self._names, [values[name] for name in self._names])
 
 
-def _python_value(field: AnyField, value: Any) -> Any:
+def _python_value(field: AnyField, value: Any, mixed: bool) -> Any:
+    """Return the Python value of a JSON one. `mixed`: it may be of another kind, and is null where it does not fit."""
     kind = kind_of(field)
-    if kind == "duration":
-        return timedelta(microseconds=value)
-    if kind == "binary":
-        return bytes.fromhex(value)
-    if kind == "json":
-        return value
-    return field.to_python(value)
+    try:
+        if kind == "duration":
+            return timedelta(microseconds=value)
+        if kind == "binary":
+            return bytes.fromhex(value)
+        if kind == "json":
+            return value
+        return field.to_python(value)
+    except (ValueError, TypeError, ArithmeticError, ValidationError):
+        if mixed:
+            return None
+        raise
 
 
 class RowHandler:
@@ -60,16 +75,19 @@ class RowHandler:
     def __init__(self, model: Any, alias: str, known: Mapping[str, TypeFields]) -> None:
         self._model = model
         self._alias = alias
-        declaration = model.projection
-        keys = [model._meta.get_field(name) for name in declaration.key]
-        self._fields = [(field, _converters(field, connections[alias])) for field in (*keys, *own_columns(model))]
-        self._columns = own_columns(model)
+        fields = model._meta.concrete_fields
+        self._names = [field.attname for field in fields]
+        folded = {model._meta.get_field(name) for name in model.projection.key} | set(own_columns(model))
+        self._values = [
+            (field.column, _converters(field, connections[alias]) if field in folded else None) for field in fields
+        ]
+        self._columns = [(field, str(field.column), _UNCHANGED.get(column_kind(field))) for field in own_columns(model)]
         self._readers = {
             label: EventReader(apps.get_model(label), known.get(label, TypeFields()), alias)
-            for label in declaration.handled_labels()
+            for label in model.projection.handled_labels()
         }
         self._methods: dict[str, list[Callable[[Any, Any], None]]] = {}
-        for handler in declaration.handlers:
+        for handler in model.projection.handlers:
             for event in handler.events:
                 self._methods.setdefault(label_of(event), []).append(handler.method)
 
@@ -77,23 +95,49 @@ class RowHandler:
         label, position, created, data = event
         connection = connections[self._alias]
         instance = self._instance(row, connection)
+        happened = self._readers[label](position, created, data)
         for method in self._methods[label]:
-            method(instance, self._readers[label](position, created, data))
-        for field in self._columns:
-            row[field.column] = stored(field, getattr(instance, field.attname), connection)
+            method(instance, happened)
+        for field, column, unchanged in self._columns:
+            value = getattr(instance, field.attname)
+            row[column] = value if type(value) is unchanged else stored(field, value, connection)
 
     def _instance(self, row: dict[str, Any], connection: BaseDatabaseWrapper) -> Any:
-        instance = self._model()
-        for field, converters in self._fields:
-            value = row[field.column]
-            for convert in converters:
+        values = []
+        for column, converters in self._values:
+            value = None if converters is None else row[column]
+            for convert in converters or ():
                 value = convert(value, connection)
-            setattr(instance, field.attname, value)
-        return instance
+            values.append(value)
+        return self._model.from_db(self._alias, self._names, values)
+
+
+_UNCHANGED = {"text": str, "integer": int, "real": float}
+"""The Python type of a kind that is stored as it is."""
 
 
 def _converters(field: AnyField, connection: BaseDatabaseWrapper) -> list[Callable[[Any, Any], Any]]:
     """What Django does with a value that it reads from this column."""
     column = Col(field.model._meta.db_table, field)
-    converters = [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)]
-    return [lambda value, on, convert=convert: convert(value, column, on) for convert in converters]
+    converters: list[Any] = [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)]
+
+    def bound(convert: Any) -> Callable[[Any, Any], Any]:
+        return lambda value, on: convert(value, column, on)
+
+    return [bound(convert) for convert in converters]
+
+
+def stating_the_event(handler: RowHandler, model: Any) -> Callable[[dict[str, Any], tuple[str, int, int, str]], None]:
+    """Wrap a handler for a replay: whatever it raises becomes a ProjectionError that says at which event."""
+
+    def call(row: dict[str, Any], event: tuple[str, int, int, str]) -> None:
+        try:
+            handler(row, event)
+        except EventfoldError:
+            raise
+        except Exception as error:
+            raise ProjectionError(
+                f"{model._meta.label}, the event {event[0]} at position {event[1]}: {type(error).__name__}: {error}"
+            ) from error
+
+    return call

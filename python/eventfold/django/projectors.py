@@ -2,26 +2,30 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import wraps
+from inspect import Parameter, signature
 from typing import Any, TypeVar
 
 from django.db.models.signals import post_save
 
 from eventfold.django.read_models import label_of
 
-_Receiver = TypeVar("_Receiver", bound=Callable[..., Any])
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
 class Projector:
-    """A receiver of post_save, the events it is called for and the read models that it keeps."""
+    """A function, the events it is called for and the read models that it keeps; events and models by label."""
 
-    receiver: Callable[..., Any]
+    function: Callable[..., Any]
     events: tuple[str, ...]
     reads: tuple[str, ...]
+    receive: Callable[..., None]
+    """The function, with the arguments of a receiver of post_save."""
 
-    def call(self, event: Any, using: str) -> None:
-        """Call the receiver as post_save would, for a recorded event."""
-        self.receiver(
+    def call_again(self, event: Any, using: str) -> None:
+        """Call the function as post_save did when the event was new."""
+        self.receive(
             sender=type(event),
             instance=event,
             created=True,
@@ -35,30 +39,38 @@ class Projector:
 _projectors: list[Projector] = []
 
 
-def projector(*events: Any, reads: Any) -> Callable[[_Receiver], _Receiver]:
-    """Declare a receiver that keeps read models by hand.
+def projector(*events: Any, reads: Any) -> Callable[[_Function], _Function]:
+    """Declare a function that keeps read models by hand, as a receiver of post_save that a replay calls again.
 
         @projector("books.BookBorrowed", reads="books.BookList")
-        def count(sender, instance, using, **kwargs):
-            BookList.objects.using(using).filter(book=instance.book).update(...)
+        def count(event):
+            BookList.objects.filter(book=event.book).update(...)
 
-    It receives post_save of these event classes, and `manage.py events replay books.BookList` calls it again for every
-    recorded event, in order, with the table of the read model empty at first. It must write to no other table and send
-    nothing.
+    It is called for each new event of these classes, in the transaction of its append; and by `manage.py events
+    replay books.BookList` for every recorded one, in order, with the tables of the read models that it keeps empty at
+    first. It must depend on the events and those tables alone, and do nothing but write to them: on a replay, a write
+    to another table raises ProjectionError.
+
+    A function of `event, using` gets the database alias too, and one that takes `**kwargs` all that post_save sends.
     """
     if not events:
         raise TypeError('projector() takes event types, as in @projector("books.BookBorrowed", reads="books.BookList")')
     models = reads if isinstance(reads, (tuple, list)) else (reads,)
 
-    def connect(receiver: _Receiver) -> _Receiver:
+    def connect(function: _Function) -> _Function:
         labels = tuple(label_of(event) for event in events)
-        declared = Projector(receiver, labels, tuple(label_of(model) for model in models))
-        _projectors.append(declared)
+        receive = _as_receiver(function)
+        _projectors.append(Projector(function, labels, tuple(label_of(model) for model in models), receive))
         for label in labels:
-            post_save.connect(receiver, sender=label, weak=False, dispatch_uid=(id(receiver), label))
-        return receiver
+            post_save.connect(receive, sender=label, weak=False)
+        return function
 
     return connect
+
+
+def all_projectors() -> tuple[Projector, ...]:
+    """Return all projectors, in the order they were declared."""
+    return tuple(_projectors)
 
 
 def projectors_of(model: Any) -> list[Projector]:
@@ -66,6 +78,37 @@ def projectors_of(model: Any) -> list[Projector]:
     return [each for each in _projectors if model._meta.label in each.reads]
 
 
+def kept_together(label: str) -> tuple[list[str], list[Projector]]:
+    """Return the read models that must be rebuilt with this one, itself among them, and the projectors that keep them.
+
+    A projector that keeps two of them writes to both whenever it is called.
+    """
+    labels = {label}
+    while True:
+        found = [each for each in _projectors if labels & set(each.reads)]
+        more = labels.union(*(each.reads for each in found))
+        if more == labels:
+            return sorted(labels), found
+        labels = more
+
+
 def labels_with_projectors() -> Iterable[str]:
     """Return the labels of all read models that a projector keeps."""
     return sorted({label for each in _projectors for label in each.reads})
+
+
+def _as_receiver(function: Callable[..., Any]) -> Callable[..., None]:
+    parameters = signature(function).parameters
+    takes_all = any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values())
+    takes_using = "using" in parameters
+
+    @wraps(function)  # so that `events status` names it
+    def receive(**kwargs: Any) -> None:
+        if takes_all:
+            function(**kwargs)
+        elif takes_using:
+            function(kwargs["instance"], using=kwargs["using"])
+        else:
+            function(kwargs["instance"])
+
+    return receive

@@ -12,10 +12,10 @@ from django.db import connections, router
 from eventfold.django.constants import is_event_model
 from eventfold.django.event_views import has_log
 from eventfold.django.kinds import kind_of
+from eventfold.django.projectors import all_projectors
 from eventfold.django.read_model_state import state_of
 from eventfold.django.read_models import ReadModel, label_of
-from eventfold.django.registry import projected_models
-from eventfold.django.replay import replayable_models
+from eventfold.django.replay import is_projected, replayable_models
 from eventfold.django.specification import PSEUDO_FIELDS, column_kind, initial_value, own_columns
 from eventfold.errors import InvalidEvent
 from eventfold.projection import Operation
@@ -23,18 +23,19 @@ from eventfold.projection import Operation
 # What a column may be made of, beside its own kind.
 _TAKES = {"real": {"integer"}, "decimal": {"integer"}}
 _SUMMED = {"integer", "real", "decimal", "duration"}
+_KEEP_THE_KEY = "Use db_constraint=False with on_delete=DO_NOTHING, or keep the key in a plain field."
 
 
 def connect() -> None:
     """Register the checks."""
-    register(check_projections, Tags.models)
+    register(check_projectors, Tags.models)
     register(check_references, Tags.models)
     register(check_replays, Tags.database)
 
 
-def check_projections(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Does each Projection fit its model and the events?"""
-    return [message for model in projected_models() for message in _problems(model)]
+def check_projection(model: Any) -> list[CheckMessage]:
+    """Does a Projection fit its model and the events? Called by the check of each read model."""
+    return list(_problems(model)) if model.projection is not None and not model._meta.proxy else []
 
 
 def _problems(model: Any) -> Iterator[CheckMessage]:
@@ -53,26 +54,54 @@ def _problems(model: Any) -> Iterator[CheckMessage]:
     if not events:
         yield _error(model, "reads no event.", "Give a field an operation such as Count(BookBorrowed).", 1)
     for name in declaration.key:
+        try:
+            kinds = {column_kind(model._meta.get_field(name))}
+        except InvalidEvent as error:
+            yield _error(model, f"cannot have the key {name!r}: {error}.", "A key is a number, a text or a date.", 2)
+            continue
         for label, event in events.items():
-            problem = _misfit(event, name, {column_kind(model._meta.get_field(name))})
-            if problem:
+            if problem := _misfit(event, name, kinds):
                 hint = f"Each event of a projection says which row it concerns: give {label} a field {name!r}."
                 yield _error(model, f"has the key {name!r}: {problem}.", hint, 2)
-    for name, operation in declaration.operations.items():
-        yield from _operation_problems(model, model._meta.get_field(name), operation, events)
+    if not _is_unique(model, declaration.key):
+        names = ", ".join(repr(name) for name in declaration.key)
+        hint = f'Add models.UniqueConstraint(fields=[{names}], name="...") to Meta.constraints, or a primary key.'
+        yield _error(model, f"has the key {names}, by which the table may have several rows.", hint, 6)
     for field in own_columns(model):
         operation = declaration.operations.get(field.name)
+        try:
+            column_kind(field)
+        except InvalidEvent:
+            hint = "Keep what can be written as text or number: a file's name, another row's key."
+            yield _error(model, f"cannot fill {field.name!r}, a {type(field).__name__}.", hint, 3)
+            continue
+        if operation is not None:
+            yield from _operation_problems(field, operation, events)
         connection = connections[router.db_for_write(model)]
         if not field.null and initial_value(field, operation, connection) is None:
             hint = "Give the field null=True or a default."
             yield _error(model, f"leaves {field.name!r} without a value in a new row.", hint, 4)
+    for name in declaration.operations:
+        if name in declaration.key:
+            hint = "A key is taken from the events as it is."
+            yield _error(model, f"makes {name!r} a key and a result.", hint, 3)
 
 
-def _operation_problems(model: Any, field: Any, operation: Operation, events: dict[str, Any]) -> Iterator[CheckMessage]:
+def _is_unique(model: Any, key: tuple[str, ...]) -> bool:
+    fields = {model._meta.get_field(name) for name in key}
+    if len(fields) == 1 and next(iter(fields)).unique:
+        return True
+    sets = [{model._meta.get_field(name) for name in names} for names in model._meta.unique_together]
+    sets += [
+        {model._meta.get_field(name) for name in constraint.fields}
+        for constraint in model._meta.total_unique_constraints
+    ]
+    return fields in [*sets, set(getattr(model._meta, "pk_fields", [model._meta.pk]))]
+
+
+def _operation_problems(field: Any, operation: Operation, events: dict[str, Any]) -> Iterator[CheckMessage]:
+    model = field.model
     kind = column_kind(field)
-    if field.name in model.projection.key:
-        yield _error(model, f"makes {field.name!r} a key and a result.", "A key is taken from the events as it is.", 3)
-        return
     if operation.op == "count":
         if kind not in ("integer", "real", "decimal"):
             yield _error(model, f"counts into {field.name!r}, which is no number.", "Use an IntegerField.", 3)
@@ -108,23 +137,76 @@ def _error(model: Any, problem: str, hint: str, number: int) -> CheckMessage:
     return Error(f"The Projection {problem}", hint=hint, obj=model, id=f"eventfold.E20{number}")
 
 
+def check_projectors(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Does each projector name event classes, and models that nothing else keeps?"""
+    messages: list[CheckMessage] = []
+    for each in all_projectors():
+        name = f"{each.function.__module__}.{each.function.__qualname__}"
+        for label in each.events:
+            event = _model(label)
+            if event is None or not is_event_model(event):
+                hint = 'Name an event class: its app and class, as in @projector("books.BookBorrowed", ...).'
+                messages.append(_projector_error(f"{name} is called for {label!r}, which is no event class.", hint))
+        for label in each.reads:
+            model = _model(label)
+            if model is None:
+                hint = 'Name a model by its app and class, as in reads="books.BookList".'
+                messages.append(_projector_error(f"{name} keeps {label!r}, which is no model.", hint))
+            elif is_projected(model):
+                hint = "Leave it to one of them: a replay goes by the Projection alone."
+                messages.append(_projector_error(f"{name} keeps {label}, which has a Projection.", hint))
+    return messages
+
+
+def _model(label: str) -> Any:
+    try:
+        return apps.get_model(label)
+    except (LookupError, ValueError):
+        return None
+
+
+def _projector_error(problem: str, hint: str) -> CheckMessage:
+    return Error(f"The projector {problem}", hint=hint, id="eventfold.E207")
+
+
 def check_references(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """A row of a read model may go and come back: nothing may hold it by a constraint."""
-    return [
-        Error(
-            f"{model._meta.label}.{field.name} refers to the read model {field.related_model._meta.label}, whose rows "
-            "come and go with the log.",
-            hint="Use db_constraint=False and on_delete=DO_NOTHING, or keep the key in a plain field.",
-            obj=field,
-            id="eventfold.E205",
-        )
-        for model in apps.get_models()
-        for field in model._meta.local_fields
-        if field.is_relation
-        and isinstance(field.related_model, type)
-        and issubclass(field.related_model, ReadModel)
-        and getattr(field, "db_constraint", False)
-    ]
+    """Rows of a read model come and go with the log, and stay when other rows go: no constraint may hold either."""
+    messages: list[CheckMessage] = []
+    for model in _models(app_configs):
+        for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
+            related: Any = field.related_model
+            if related is None:
+                continue
+            if issubclass(related, ReadModel) and (field.many_to_many or getattr(field, "db_constraint", False)):
+                messages.append(
+                    Error(
+                        f"{model._meta.label}.{field.name} refers to the read model {related._meta.label}, whose rows "
+                        "come and go with the log.",
+                        hint=_KEEP_THE_KEY,
+                        obj=field,
+                        id="eventfold.E205",
+                    )
+                )
+            elif is_projected(model) and field.many_to_many:
+                hint = "Keep the keys in a JSONField by an @on method, or make a read model of the pairs."
+                messages.append(_error(model, f"cannot fill the ManyToManyField {field.name!r}.", hint, 3))
+            elif is_projected(model) and getattr(field, "db_constraint", False):
+                messages.append(
+                    Warning(
+                        f"{model._meta.label}.{field.name} refers to {related._meta.label} by a constraint: an event "
+                        "that names a row which is gone could not be folded.",
+                        hint=_KEEP_THE_KEY,
+                        obj=field,
+                        id="eventfold.W202",
+                    )
+                )
+    return messages
+
+
+def _models(app_configs: Sequence[AppConfig] | None) -> list[Any]:
+    if app_configs is None:
+        return apps.get_models()
+    return [model for config in app_configs for model in config.get_models()]
 
 
 def check_replays(
@@ -138,14 +220,17 @@ def check_replays(
         if not has_log(connections[alias]):
             continue
         for model in replayable_models(alias):
+            if is_projected(model) and any(_problems(model)):
+                continue  # cannot be compiled, as the other check says
             state = state_of(model, alias)
             if state.problem:
+                kind = Error if state.foreign else Warning
                 messages.append(
-                    Warning(
+                    kind(
                         f"A replay of {state.label} is due in the database {alias!r}: {state.problem}.",
                         hint=f"Run `manage.py events replay {state.label} --database {alias}`.",
                         obj=model,
-                        id="eventfold.W201",
+                        id="eventfold.E208" if state.foreign else "eventfold.W201",
                     )
                 )
     return messages

@@ -6,9 +6,10 @@ from typing import Any
 from django.db import connections
 
 from eventfold.django.event_views import has_log
+from eventfold.django.projector_replay import projectors_hash
 from eventfold.django.projectors import projectors_of
 from eventfold.django.registry import compile_model, known_fields
-from eventfold.django.replay import is_projected, projectors_hash
+from eventfold.django.replay import is_projected, replayable_models
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,10 @@ class State:
 
     label: str
     position: int | None
-    problem: str
+    """Up to which position its rows follow from the log; None: nothing is known."""
+    problem: str = ""
+    foreign: bool = False
+    """Its rows were made from another log, or another past of this one: no event can be added to them."""
 
 
 def state_of(model: Any, alias: str) -> State:
@@ -25,52 +29,52 @@ def state_of(model: Any, alias: str) -> State:
     label = model._meta.label
     with connections[alias].cursor() as cursor:
         cursor.execute("SELECT log_id, epoch, head FROM eventfold_header")
-        header = cursor.fetchone()
+        log_id, epoch, head = cursor.fetchone()
         cursor.execute(
             "SELECT spec_hash, log_id, epoch, position, due FROM eventfold_read_model WHERE name = %s", [label]
         )
         row = cursor.fetchone()
     if row is None:
-        problem = "it was never built from the events that the log has" if _has_events(model, alias) else ""
-        return State(label, None, problem)
-    spec_hash, log_id, epoch, position, due = row
-    problem = ""
-    if log_id != header[0]:
-        problem = f"its rows were made from another log ({log_id})"
-    elif epoch != header[1]:
-        problem = "the log was emptied since its rows were made"
-    elif position > header[2]:
-        problem = f"it was built up to position {position}, above the head of the log, {header[2]}"
-    elif due:
-        problem = "events were loaded past it"
-    elif spec_hash != hash_for(model, alias):
-        problem = "its definition has changed since its rows were made"
-    return State(label, position, problem)
+        if _has_events(model, alias):
+            return State(label, None, "it was never built from the events that the log has")
+        return State(label, head)
+    spec_hash, its_log, its_epoch, position, due = row
+    if its_log != log_id:
+        return State(label, None, f"its rows were made from another log, {its_log}", foreign=True)
+    if its_epoch != epoch:
+        return State(label, None, "the log was emptied since its rows were made", foreign=True)
+    if position > head:
+        problem = f"its rows were made up to position {position}, above the head of the log, {head}"
+        return State(label, None, problem, foreign=True)
+    if due:
+        return State(label, position, "events were loaded past it, or its rows were deleted")
+    if spec_hash != hash_for(model, alias):
+        return State(label, position, "its definition has changed since its rows were made")
+    return State(label, head)  # kept right by each append
 
 
 def hash_for(model: Any, alias: str) -> str:
     """Return the hash that a read model's rows would be made by now."""
     if is_projected(model):
         return compile_model(model, alias).hash
-    return projectors_hash(projectors_of(model))
+    return projectors_hash(model._meta.label, projectors_of(model))
 
 
 def note_new_read_models(alias: str) -> None:
     """Remember, after migrate, read models that no event concerns yet: they are right as they are, empty."""
-    from eventfold.django.replay import replayable_models
-
     connection = connections[alias]
     if not has_log(connection):
         return
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name FROM eventfold_read_model")
-        noted = {row[0] for row in cursor.fetchall()}
+        tables = set(connection.introspection.table_names(cursor))
         for model in replayable_models(alias):
-            if model._meta.label in noted or _has_events(model, alias):
+            if model._meta.db_table not in tables or _has_events(model, alias) or _has_rows(model, alias):
                 continue
             cursor.execute(
                 "INSERT INTO eventfold_read_model (name, spec_hash, log_id, epoch, position, due) "
-                "SELECT %s, %s, log_id, epoch, head, 0 FROM eventfold_header",
+                "SELECT %s, %s, log_id, epoch, head, 0 FROM eventfold_header WHERE id = 1 "
+                "ON CONFLICT (name) DO UPDATE SET spec_hash = excluded.spec_hash "
+                "WHERE spec_hash IS NOT excluded.spec_hash",
                 [model._meta.label, hash_for(model, alias)],
             )
 
@@ -79,6 +83,10 @@ def mark_due(alias: str) -> None:
     """Remember that events came past the read models, as loaddata brings them."""
     with connections[alias].cursor() as cursor:
         cursor.execute("UPDATE eventfold_read_model SET due = 1")
+
+
+def _has_rows(model: Any, alias: str) -> bool:
+    return model._base_manager.using(alias).exists()  # type: ignore[no-any-return]
 
 
 def _has_events(model: Any, alias: str) -> bool:

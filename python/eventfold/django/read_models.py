@@ -16,10 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.core.checks import CheckMessage
 from django.core.exceptions import FieldDoesNotExist
-from django.db import models
+from django.db import models, router, transaction
 from django.db.models.base import ModelBase
 
+from eventfold.django.derived_rows import ReadModelManager, make_due, refuse_by_hand
 from eventfold.projection import Count, First, Latest, Max, Min, Operation, Sum, as_sources
 
 __all__ = ["Count", "Declaration", "First", "Handler", "Latest", "Max", "Min", "ReadModel", "Sum", "label_of", "on"]
@@ -111,7 +113,7 @@ class ReadModelBase(ModelBase):
 
     def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any], **kwargs: Any) -> Any:
         projection = attrs.pop("Projection", None)
-        model = super().__new__(cls, name, bases, attrs, **kwargs)
+        model: Any = super().__new__(cls, name, bases, attrs, **kwargs)
         if projection is not None:
             declaration = Declaration.read(name, projection)
             for field_name in (*declaration.key, *declaration.operations):
@@ -127,11 +129,36 @@ class ReadModel(models.Model, metaclass=ReadModelBase):
     """Base of read models. Its table is an ordinary one: query it, index it, show it in the admin.
 
     With a class Projection the rows follow from the log alone: they are right when `create` of an event returns, and
-    `manage.py events replay` makes them anew, so what is written to them by hand is lost then. Without one, a
-    `@projector` keeps them.
+    `manage.py events replay` makes them anew. To write them by hand raises ProjectionError; to delete them is allowed,
+    and makes a replay due. Without a Projection, a `@projector` keeps them.
     """
 
     projection: Declaration | None = None
 
+    objects = ReadModelManager()
+
     class Meta:
         abstract = True
+
+    @classmethod
+    def check(cls, **kwargs: Any) -> list[CheckMessage]:
+        from eventfold.django.read_model_checks import check_projection
+
+        return [*super().check(**kwargs), *check_projection(cls)]
+
+    def save_base(self, raw: bool = False, **kwargs: Any) -> None:  # type: ignore[override]
+        if not raw:  # not loaddata
+            refuse_by_hand(type(self), "save()")
+        super().save_base(raw=raw, **kwargs)
+
+    save_base.alters_data = True  # type: ignore[attr-defined]
+
+    def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
+        """Delete the row; the next replay brings it back."""
+        using = using or router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using):
+            deleted = super().delete(using, keep_parents)
+            make_due(type(self), using)
+        return deleted
+
+    delete.alters_data = True  # type: ignore[attr-defined]

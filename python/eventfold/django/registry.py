@@ -12,6 +12,13 @@ from eventfold.django.handlers import RowHandler
 from eventfold.django.read_models import ReadModel
 from eventfold.django.specification import as_text, hash_of, specification
 from eventfold.django.type_fields import TypeFields
+from eventfold.errors import WrongLog
+
+# A read model whose rows were made from another log than this one.
+_OTHER_LOG = """
+    SELECT name FROM eventfold_read_model, eventfold_header
+    WHERE eventfold_read_model.log_id IS NOT eventfold_header.log_id
+        OR eventfold_read_model.epoch IS NOT eventfold_header.epoch OR position > head"""
 
 
 @dataclass(frozen=True)
@@ -51,18 +58,17 @@ def models_of(alias: str) -> list[Any]:
 
 
 def known_fields(alias: str) -> dict[str, TypeFields]:
-    """Return what the log of a database knows of fields, by event label; nothing where there is no log.
+    """Return what the log of a database knows of fields, by event label; nothing where there is no log."""
+    return {name: TypeFields.load(fields) for name, fields in _rows(alias, "SELECT name, fields FROM eventfold_type")}
 
-    It is read past Django's cursors, since an append that compiles first must still count as one query.
-    """
+
+def _rows(alias: str, sql: str) -> list[Any]:
+    """Ask the log past Django's cursors: an append that compiles first must still count as one query."""
     connection = connections[alias]
     connection.ensure_connection()
     raw = connection.connection
     has_log = raw.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'eventfold_type'").fetchone()
-    if has_log is None:
-        return {}
-    rows = raw.execute("SELECT name, fields FROM eventfold_type").fetchall()
-    return {name: TypeFields.load(fields) for name, fields in rows}
+    return [] if has_log is None else raw.execute(sql).fetchall()
 
 
 def compile_model(model: Any, alias: str, known: dict[str, TypeFields] | None = None) -> Compiled:
@@ -78,15 +84,29 @@ _compiled: dict[str, _core.ReadModels | None] = {}
 
 
 def compiled_for(alias: str) -> _core.ReadModels | None:
-    """Return the read models that each append to a database keeps right; None if there are none."""
+    """Return the read models that each append to a database keeps right; None if there are none.
+
+    Raises WrongLog for one whose rows were made from another log: these events would not fit them.
+    """
     if alias not in _compiled:
         models = models_of(alias)
+        _refuse_rows_of_another_log(models, alias)
         known = known_fields(alias) if models else {}
         read_models = [compile_model(model, alias, known) for model in models]
         handlers = {each.model._meta.label: each.handler for each in read_models if each.handler}
         # Two threads may come here at once; they make the same.
         _compiled[alias] = _core.ReadModels([each.spec for each in read_models], handlers) if read_models else None
     return _compiled[alias]
+
+
+def _refuse_rows_of_another_log(models: list[Any], alias: str) -> None:
+    foreign = {name for (name,) in _rows(alias, _OTHER_LOG)} & {model._meta.label for model in models}
+    if foreign:
+        labels = " ".join(sorted(foreign))
+        raise WrongLog(
+            f"The rows of {labels} were made from another log than the one in the database {alias!r}: "
+            f"run `manage.py events replay {labels} --database {alias}`"
+        )
 
 
 def forget() -> None:

@@ -56,10 +56,14 @@ def bring_live_table_to_shadow(connection: BaseDatabaseWrapper, model: Any) -> t
     """
     quote = connection.ops.quote_name
     table = quote(model._meta.db_table)
-    key = quote(model._meta.pk.column)
-    columns = ", ".join(quote(field.column) for field in model._meta.concrete_fields)
-    counterpart = f"SELECT {columns} FROM temp.{table} AS s WHERE s.{key} = main.{table}.{key}"
-    gone = f"{key} NOT IN (SELECT {key} FROM temp.{table})"
+    keys = [quote(field.column) for field in model._meta.pk_fields]
+    key = ", ".join(keys)
+    columns = ", ".join(
+        quote(field.column) for field in model._meta.concrete_fields if not getattr(field, "generated", False)
+    )
+    same_key = " AND ".join(f"s.{part} = main.{table}.{part}" for part in keys)
+    counterpart = f"SELECT {columns} FROM temp.{table} AS s WHERE {same_key}"
+    gone = f"({key}) NOT IN (SELECT {key} FROM temp.{table})"
     with connection.cursor() as cursor:
 
         def run(sql: str) -> int:
@@ -69,7 +73,7 @@ def bring_live_table_to_shadow(connection: BaseDatabaseWrapper, model: Any) -> t
         deleted = run(f"DELETE FROM main.{table} WHERE {gone}")
         # Rows that differ go before they come back, since two may have exchanged a unique value.
         updated = run(f"DELETE FROM main.{table} WHERE ({columns}) IS NOT ({counterpart})")
-        missing = f"{key} NOT IN (SELECT {key} FROM main.{table})"
+        missing = f"({key}) NOT IN (SELECT {key} FROM main.{table})"
         written = run(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM temp.{table} WHERE {missing}")
         cursor.execute(f"SELECT count(*) FROM main.{table}")
         rows = int(cursor.fetchone()[0])

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import AutoField
 
@@ -43,11 +44,13 @@ def stored(field: AnyField, value: Any, connection: BaseDatabaseWrapper) -> Any:
 
 
 def own_columns(model: Any) -> list[AnyField]:
-    """Return the fields that a fold writes: all but the key and a number that the database gives out."""
+    """Return the fields that a fold writes: all but the key and what the database makes itself."""
     return [
         field
         for field in model._meta.concrete_fields
-        if field.name not in model.projection.key and not (field.primary_key and isinstance(field, AutoField))
+        if field.name not in model.projection.key
+        and not (field.primary_key and isinstance(field, AutoField))
+        and not getattr(field, "generated", False)
     ]
 
 
@@ -55,7 +58,7 @@ def specification(model: Any, connection: BaseDatabaseWrapper, known: Mapping[st
     """Return the specification of a read model on a database; `known` is what its log knows of fields, by label."""
     declaration: Declaration = model.projection
     fields = {name: model._meta.get_field(name) for name in declaration.key}
-    return {
+    spec = {
         "name": model._meta.label,
         "table": model._meta.db_table,
         "key": [{"column": field.column, "field": name, "kind": column_kind(field)} for name, field in fields.items()],
@@ -66,6 +69,9 @@ def specification(model: Any, connection: BaseDatabaseWrapper, known: Mapping[st
             label: _event(label, declaration, known.get(label, TypeFields())) for label in sorted(declaration.labels())
         },
     }
+    if not settings.USE_TZ:
+        spec["local_time"] = True  # "created" is what a naive DateTimeField holds
+    return spec
 
 
 def as_text(spec: dict[str, Any]) -> str:
@@ -121,4 +127,6 @@ def _event_field(field: AnyField, known: TypeFields) -> dict[str, Any]:
         described["places"] = getattr(field, "decimal_places", 0)
     if name in known.defaults:
         described["default"] = known.defaults[name]
+    if len(known.kinds.get(name, ())) > 1:
+        described["mixed"] = True
     return described

@@ -87,3 +87,27 @@ def keep_author(sender, instance, using, **kwargs):
     Author.objects.using(using).filter(name=instance.author).update(
         words=F("words") + instance.words, notes=F("notes") + 1
     )
+
+
+class Word(ReadModel):
+    """Kept together with the next one."""
+
+    name = models.CharField(max_length=20, primary_key=True)
+    words = models.IntegerField(default=0)
+
+
+class Longest(ReadModel):
+    """One row for all: what a key cannot say."""
+
+    author = models.CharField(max_length=20)
+    words = models.IntegerField(default=0)
+
+
+@projector("shelves.Noted", reads=[Word, "shelves.Longest"])
+def keep_words(event, using):
+    word, _ = Word.objects.using(using).get_or_create(name=event.author)
+    word.words += event.words
+    word.save(using=using)
+    Longest.objects.using(using).update_or_create(
+        pk=1, defaults=Word.objects.using(using).order_by("-words", "name").values("words", author=F("name"))[0]
+    )

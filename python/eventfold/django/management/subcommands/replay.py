@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from eventfold.django.management.progress import ProgressLine
-from eventfold.django.replay import replay, replayable_models
+from eventfold.django.replay import Replayed, replay, replayable_models
 
 HELP = "Rebuild read models from the log, beside the live ones, then bring those to it."
 
@@ -23,27 +23,33 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     models = _chosen(options["models"], alias)
     if not models and verbosity > 0:
         command.stdout.write("No read model has a Projection or a @projector.")
+    rebuilt: set[Any] = set()
     for model in models:
+        if model in rebuilt:
+            continue  # together with another one
         line = ProgressLine(command.stdout, model._meta.label, quiet=verbosity == 0)
         started = time.perf_counter()
         try:
-            done = replay(model, alias, options["threads"], line.update)
+            replayed = replay(model, alias, options["threads"], line.update)
         except KeyboardInterrupt:
-            line.end()
             raise CommandError(
                 f"{model._meta.label}: interrupted; its rows are as they were.", returncode=130
             ) from None
-        except BaseException:
+        finally:
             line.end()
-            raise
         seconds = time.perf_counter() - started
-        line.end()
+        rebuilt.update(done.model for done in replayed)
         if verbosity > 0:
-            rate = f"{done.head / seconds:,.0f} events/s" if seconds > 0 else "at once"
-            command.stdout.write(
-                f"{model._meta.label}: {done.head:,} events in {seconds:.2f} s ({rate}); {done.rows:,} rows, of which "
-                f"{done.inserted:,} are new, {done.updated:,} changed; {done.deleted:,} removed"
-            )
+            for done in replayed:
+                command.stdout.write(_report(done, seconds))
+
+
+def _report(done: Replayed, seconds: float) -> str:
+    rate = f"{done.head / seconds:,.0f} events/s" if seconds > 0 else "at once"
+    return (
+        f"{done.model._meta.label}: {done.head:,} events in {seconds:.2f} s ({rate}); {done.rows:,} rows, of which "
+        f"{done.inserted:,} are new, {done.updated:,} changed; {done.deleted:,} removed"
+    )
 
 
 def _chosen(labels: list[str], alias: str) -> list[Any]:

@@ -38,13 +38,21 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
         write(f"  {model._meta.label}: {', '.join(slows(model))}")
     models = replayable_models(alias)
     write("Read models:" if models else "There is no read model.")
+    tables = connection.introspection.table_names()
     for model in models:
+        label = model._meta.label
+        if model._meta.db_table not in tables:
+            write(f"  {label}: it has no table yet: run `manage.py migrate --database {alias}`")
+            continue
         state = state_of(model, alias)
         rows = model._base_manager.using(alias).count()
         if state.problem:
-            write(f"  {state.label}: {rows:,} rows; {state.problem}: run `manage.py events replay {state.label}`")
+            write(
+                f"  {label}: {rows:,} rows; a replay is due, since {state.problem}: run `manage.py events replay "
+                f"{label} --database {alias}`"
+            )
         else:
-            write(f"  {state.label}: {rows:,} rows, right")
+            write(f"  {label}: {rows:,} rows, up to position {state.position:,}")
 
 
 def slows(model: Any) -> list[str]:

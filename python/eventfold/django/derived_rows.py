@@ -1,0 +1,71 @@
+"""Rows that follow from the events: writing them by hand is refused; deleting them makes a replay due."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections, models, transaction
+
+from eventfold.errors import ProjectionError
+
+if TYPE_CHECKING:
+    _QuerySet = models.QuerySet[Any]
+    _Manager = models.Manager[Any]
+else:
+    _QuerySet = models.QuerySet
+    _Manager = models.Manager
+
+
+class ReadModelQuerySet(_QuerySet):
+    """Of a read model with a Projection it only reads, and deletes; of another it is Django's own."""
+
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        refuse_by_hand(self.model, "bulk_create()")
+        return super().bulk_create(objs, *args, **kwargs)
+
+    bulk_create.alters_data = True  # type: ignore[attr-defined]
+
+    def update(self, **kwargs: Any) -> int:
+        refuse_by_hand(self.model, "update()")
+        return super().update(**kwargs)
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> int:
+        refuse_by_hand(self.model, "bulk_update()")  # update() would refuse within a transaction, and break that
+        return super().bulk_update(*args, **kwargs)
+
+    bulk_update.alters_data = True  # type: ignore[attr-defined]
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete the rows; the next replay brings them back."""
+        self._for_write = True
+        with transaction.atomic(using=self.db):
+            deleted = super().delete()
+            make_due(self.model, self.db)
+        return deleted
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+
+class ReadModelManager(_Manager.from_queryset(ReadModelQuerySet)):  # type: ignore[misc]
+    """The manager of read models. Derive from it for your own."""
+
+
+def refuse_by_hand(model: Any, method: str) -> None:
+    """Raise ProjectionError if a Projection makes the rows of the model."""
+    if model.projection is None:
+        return
+    raise ProjectionError(
+        f"{model._meta.label}: {method} is refused, since its rows follow from the events. Append an event; if a row "
+        f"is wrong, run `manage.py events replay {model._meta.label}`."
+    )
+
+
+def make_due(model: Any, using: str) -> None:
+    """Remember that rows which follow from the events are gone."""
+    if model.projection is None:
+        return
+    with connections[using].cursor() as cursor:
+        label = model._meta.concrete_model._meta.label
+        cursor.execute("UPDATE eventfold_read_model SET due = 1 WHERE name = %s AND due = 0", [label])

@@ -1,0 +1,41 @@
+"""While a replay calls projectors, no table of the database may change: only the temporary ones before it."""
+
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+_WRITES = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
+_TAKES_NONE = sys.version_info >= (3, 11)
+
+
+class Refused:
+    """The last table that a write was refused to; empty at first."""
+
+    table = ""
+
+
+@contextmanager
+def only_temporary_tables(connection: BaseDatabaseWrapper) -> Iterator[Refused]:
+    """Refuse every statement on this connection that writes to a table of the file."""
+    refused = Refused()
+
+    def authorize(action: int, first: str | None, second: str | None, schema: str | None, trigger: str | None) -> int:
+        if action in _WRITES and schema == "main":
+            refused.table = first or ""
+            return sqlite3.SQLITE_DENY
+        return sqlite3.SQLITE_OK
+
+    raw: Any = connection.connection
+    raw.set_authorizer(authorize)
+    try:
+        yield refused
+    finally:
+        raw.set_authorizer(None if _TAKES_NONE and isinstance(raw, sqlite3.Connection) else _allow)
+
+
+def _allow(*args: Any) -> int:
+    return sqlite3.SQLITE_OK
