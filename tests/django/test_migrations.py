@@ -379,6 +379,64 @@ def test_a_further_index_moves_slots_and_values_with_it(sold):
     assert sold.rows("SELECT slot1, slot2, slot3, slot4 FROM eventfold_event WHERE position = 1") == [(None,) * 4]
 
 
+def test_slots_of_events_that_eventlog_recorded_are_filled_by_the_next_migrate(project):
+    project.models(INDEXED)
+    project.makemigrations()
+    project.migrate()
+    project.append("shop.Sold", {"item": 1, "title": "one"})
+    project.migrate()
+    assert project.rows("SELECT slot1 FROM eventfold_event") == [(1,)]
+    project.migration(
+        2,
+        "data",
+        "migrations.RunPython(append)",
+        before="""
+            def append(apps, schema_editor):
+                from eventfold import EventLog
+                from eventfold.django.connection import database_of
+
+                EventLog.on(database_of(schema_editor.connection)).append("shop.Sold", {"item": 2, "title": "two"})
+        """,
+    )
+    project.migrate()
+    assert [row["item"] for row in project.view("shop_sold")] == [1, 2]
+
+
+def test_slots_as_the_class_fills_them_are_what_the_view_expects(project):
+    project.models(
+        """
+        class Sold(Event):
+            number = models.BigIntegerField(db_index=True)
+            period = models.DurationField(db_index=True)
+            key = models.UUIDField(db_index=True)
+            moment = models.DateTimeField(db_index=True)
+        class Noted(Event):
+            flag = models.BooleanField(db_index=True)
+            text = models.CharField(max_length=9, blank=True, db_index=True)
+            day = models.DateField(null=True, db_index=True)
+        """
+    )
+    project.makemigrations()
+    project.migrate()
+    project.python(
+        """
+        import datetime, uuid
+        from shop.models import Noted, Sold
+
+        utc = datetime.timezone.utc
+        for at in (datetime.datetime(2020, 1, 2, 3, 4, 5, 6, utc), datetime.datetime(999, 1, 1, tzinfo=utc)):
+            Sold.objects.create(number=-5, period=datetime.timedelta(microseconds=-1), key=uuid.uuid4(), moment=at)
+        Noted.objects.create(flag=True, text="007", day=datetime.date(2020, 2, 29))
+        Noted.objects.create(flag=False, text="", day=None)
+        """
+    )
+    select = "SELECT position, typeof(slot1), slot1, typeof(slot2), slot2, slot3, slot4 FROM eventfold_event"
+    before = project.rows(select)
+    project.migrate()  # compares them with what `data` says
+    assert project.rows(select) == before
+    assert before[0][1:5] == ("integer", -5, "integer", -1)
+
+
 def test_a_historical_model_reads_the_view_of_its_time_and_cannot_write(sold):
     sold.migration(
         2,

@@ -81,11 +81,15 @@ def drop_view(name: str) -> str:
     return f"DROP VIEW {quote_name(name)}"
 
 
-def fill_slots(type_id: int, columns: Sequence[Column], slots: int, *, unhex: bool) -> str:
-    """Return the statement that fills the slot columns of a type's recorded events, and empties those it has not."""
-    values = {column.slot: json_expression(column, unhex) for column in columns if column.slot is not None}
-    assignments = ", ".join(f"slot{slot + 1} = {values.get(slot, 'NULL')}" for slot in range(slots))
-    return f"UPDATE eventfold_event SET {assignments} WHERE type_id = {type_id}"
+def fill_slots(type_id: int, columns: Sequence[Column], slots: int, after: int, *, unhex: bool) -> str:
+    """Return the statement that lets the slots of a type's events above a position hold what `data` says."""
+    expressions = {column.slot: json_expression(column, unhex) for column in columns if column.slot is not None}
+    values = {f"slot{slot + 1}": expressions.get(slot, "NULL") for slot in range(slots)}
+    return (
+        f"UPDATE eventfold_event SET {', '.join(f'{name} = {value}' for name, value in values.items())} "
+        f"WHERE type_id = {type_id} AND position > {after} "
+        f"AND ({' OR '.join(f'{name} IS NOT {value}' for name, value in values.items())})"
+    )
 
 
 def column_expression(column: Column, unhex: bool) -> str:
