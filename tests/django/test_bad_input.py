@@ -1,6 +1,7 @@
 """What cannot be recorded is refused by an error that names it and says what to do; nothing is half written."""
 
 import sqlite3
+import warnings
 from contextlib import closing, contextmanager
 
 import pytest
@@ -9,6 +10,7 @@ from django.test.utils import isolate_apps
 
 from eventfold import EventLog, _core, errors
 from eventfold.django import Event
+from eventfold.django.event_views import ensure_log, sync_view
 from eventfold.django.gate import native
 from eventfold.errors import ConcurrencyError, InvalidEvent, LogLocked, LogNotFound, ReadOnlyLog
 from tests.django.books.events import AllFields, BookAdded, BookBorrowed
@@ -64,9 +66,40 @@ def test_a_stream_that_needs_a_null_field_is_refused():
         class Meta:
             app_label = "books"
 
+    sync_view(connection, Moved)
     with pytest.raises(InvalidEvent, match=r"books\.Moved.*shelf, which is null"):
         Moved.objects.create()
     Moved.objects.create(shelf=1)
+
+
+@isolate_apps("tests.django.books")
+def test_a_type_that_is_not_migrated_yet_is_refused():
+    class Unknown(Event):
+        class Meta:
+            app_label = "books"
+
+    for append in (Unknown.objects.create, Unknown().save, lambda: Unknown.objects.bulk_create([Unknown()])):
+        with pytest.raises(errors.UnknownEventType, match=r"books\.Unknown.*makemigrations") as caught:
+            append()
+        assert isinstance(caught.value, OperationalError)
+    sync_view(connection, Unknown)
+    Unknown.objects.create()
+
+
+@isolate_apps("tests.django.books")
+def test_a_class_that_ran_ahead_of_its_view_is_warned_of_once_for_each_connection():
+    class BookReturned(Event):
+        book = models.BigIntegerField()
+        late = models.BooleanField(default=False)
+
+        class Meta:
+            app_label = "books"
+
+    with pytest.warns(RuntimeWarning, match=r"books\.BookReturned.*does not fit"):
+        BookReturned.objects.create(book=7)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        BookReturned.objects.create(book=7)
 
 
 def test_a_negative_limit_is_refused():
@@ -98,7 +131,9 @@ def test_a_database_without_the_log_says_so(tmp_path):
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_is_opened_to_read_says_so(tmp_path):
     path = tmp_path / "log.sqlite3"
-    EventLog(path).close()
+    with another_file(path):
+        ensure_log(connections["default"])
+        sync_view(connections["default"], BookBorrowed)
     with another_file(f"file:{path}?mode=ro"), pytest.raises(ReadOnlyLog) as caught:
         BookBorrowed.objects.create(book=7, borrowed_by="ann")
     assert isinstance(caught.value, OperationalError)

@@ -31,6 +31,7 @@ def test_created_is_now_in_utc():
     assert created.tzinfo is timezone.utc
 
 
+@pytest.mark.filterwarnings("ignore:The view of")
 def test_created_is_what_the_view_shows_without_time_zones(settings):
     settings.USE_TZ = False
     created = BookBorrowed.objects.create(book=7, borrowed_by="ann").created

@@ -7,6 +7,7 @@ from django.db.models.signals import post_init, post_save, pre_init, pre_save
 from django.test.utils import isolate_apps
 
 from eventfold.django import Event
+from eventfold.django.event_views import sync_view
 from eventfold.django.receivers import has_receivers, receiver_names
 from eventfold.errors import IdempotencyConflict
 from tests.django.books.events import BookAdded, BookBorrowed, BookReturned
@@ -110,6 +111,7 @@ def test_a_receiver_connected_by_name_before_the_class_exists_is_called_later(co
 
     # ModelSignal looks in the registry that is in place when it connects
     assert has_receivers(BookBurnt)
+    sync_view(connections["default"], BookBurnt)
     BookBurnt.objects.create(n=5)
     assert seen == [5]
 

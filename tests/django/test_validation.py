@@ -9,13 +9,14 @@ from contextlib import suppress
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
-from django.db import models
+from django.db import connection, models
 from django.db.models.functions import Now
 from django.test.utils import isolate_apps
 
 from eventfold import _core
 from eventfold.django import Event
 from eventfold.django.codec import field_spec
+from eventfold.django.event_views import sync_view
 from eventfold.django.plan import plan_of
 from eventfold.errors import InvalidEvent
 from tests.django.books.events import AllFields, BookAdded, BookBorrowed, BookRated
@@ -227,6 +228,7 @@ def test_a_validator_is_asked_by_whatever_way_it_is_declared():
         class Meta:
             app_label = "books"
 
+    sync_view(connection, Limited)
     good = {"n": 5, "word": "ab", "late": 5, "chosen": "a"}
     for name, value in {"n": 6, "word": "b", "late": 6, "chosen": "b"}.items():
         with pytest.raises(ValidationError) as caught:
@@ -252,6 +254,7 @@ def test_a_field_of_ones_own_is_asked():
         class Meta:
             app_label = "books"
 
+    sync_view(connection, Shouted)
     event = Shouted.objects.create(word="help")
     assert event.word == "HELP!"
     assert isinstance(event.stamped, datetime.datetime)
@@ -277,6 +280,7 @@ def test_clean_may_change_the_event_and_clean_fields_may_be_overridden():
         def clean(self):
             self.size = len(self.word)
 
+    sync_view(connection, Tidied)
     event = Tidied.objects.create(word="four")
     assert event.size == 4
     with pytest.raises(ValidationError, match="Bad"):

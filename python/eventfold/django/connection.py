@@ -18,6 +18,8 @@ class BorrowedLog(NamedTuple):
     raw: Any
     database: _core.Database
     log: _core.Log
+    checked: set[Any]
+    """Plans of the classes whose view was looked at on this connection."""
 
 
 def bind_libraries() -> None:
@@ -37,7 +39,7 @@ def borrowed_log(connection: Any) -> BorrowedLog:
         )
     raw = connection.connection
     database = _borrow.borrow(raw, connection.Database)
-    borrowed = BorrowedLog(raw, database, _core.Log(database))
+    borrowed = BorrowedLog(raw, database, _core.Log(database), set())
     connection.__dict__[_ATTRIBUTE] = borrowed
     return borrowed
 

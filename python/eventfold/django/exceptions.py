@@ -10,7 +10,6 @@ from eventfold.errors import (
     ImmutableEvent,
     InvalidEvent,
     ProjectionError,
-    UnknownEventType,
     WrongExpectedVersion,
     WrongLog,
 )
@@ -52,6 +51,10 @@ class LogNotFound(errors.LogNotFound, OperationalError):
     __doc__ = errors.LogNotFound.__doc__
 
 
+class UnknownEventType(errors.UnknownEventType, OperationalError):
+    __doc__ = errors.UnknownEventType.__doc__
+
+
 class UnsupportedSchema(errors.UnsupportedSchema, OperationalError):
     __doc__ = errors.UnsupportedSchema.__doc__
 
@@ -75,6 +78,7 @@ _DJANGO_CLASSES: dict[type[EventfoldError], type[EventfoldError]] = {
         LogLocked,
         ReadOnlyLog,
         LogNotFound,
+        UnknownEventType,
         UnsupportedSchema,
         LogClosed,
         CorruptLog,

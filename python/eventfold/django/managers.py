@@ -1,7 +1,7 @@
 """Managers of event classes: whichever a class declares, its query sets append and never change or delete."""
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import models
 from django.db.models.manager import BaseManager
@@ -9,22 +9,34 @@ from django.db.models.manager import BaseManager
 from eventfold.django.queryset import EventQuerySet, as_event_queryset
 from eventfold.django.save import create
 
+_Event = TypeVar("_Event", bound=models.Model, covariant=True)
+
 if TYPE_CHECKING:
-    _Manager = models.Manager[Any]
+
+    class _Manager(models.Manager[_Event]):
+        def get_queryset(self) -> EventQuerySet[_Event]: ...
+        def all(self) -> EventQuerySet[_Event]: ...
+        def filter(self, *args: Any, **kwargs: Any) -> EventQuerySet[_Event]: ...
+        def exclude(self, *args: Any, **kwargs: Any) -> EventQuerySet[_Event]: ...
+        def using(self, alias: str | None) -> EventQuerySet[_Event]: ...
+        def idempotent(self, request_key: str) -> EventQuerySet[_Event]: ...
+        def expect_version(self, version: int) -> EventQuerySet[_Event]: ...
+
 else:
     _Manager = models.Manager.from_queryset(EventQuerySet)
 
 
-class EventManager(_Manager):
+class EventManager(_Manager[_Event]):
     """The manager of event classes. Derive from it, or from any manager of Django's, for your own."""
 
     _queryset_class: type
     _hints: dict[str, Any]
 
-    def create(self, **kwargs: Any) -> Any:
+    def create(self, **kwargs: Any) -> _Event:
         """Append one event and return it."""
         if self._queryset_class is EventQuerySet and type(self).get_queryset is BaseManager.get_queryset:
-            return create(self.model, kwargs, self._db, self._hints)  # what the query set would do, without making one
+            event: _Event = create(self.model, kwargs, self._db, self._hints)  # as the query set, without making one
+            return event
         return self.get_queryset().create(**kwargs)
 
     create.alters_data = True  # type: ignore[attr-defined]

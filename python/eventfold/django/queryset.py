@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from django.db import models
 
@@ -13,16 +13,14 @@ from eventfold.errors import ImmutableEvent
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    _QuerySet = models.QuerySet[Any]
-else:
-    _QuerySet = models.QuerySet
+_Event = TypeVar("_Event", bound=models.Model, covariant=True)
 
 ANY = -1
 NO_STREAM = 0
 STREAM_EXISTS = -2
 
 
-class EventQuerySet(_QuerySet):
+class EventQuerySet(models.QuerySet[_Event]):
     """Reads an event type through its view; `create` and `bulk_create` append to the log."""
 
     _db: str | None
@@ -30,22 +28,25 @@ class EventQuerySet(_QuerySet):
     _request = ""
     _expected_version = ANY
 
-    def create(self, **kwargs: Any) -> Any:
+    def create(self, **kwargs: Any) -> _Event:
         """Append one event and return it. Raises ValidationError, InvalidEvent, or what a receiver raises."""
         self._for_write = True
-        return save.create(self.model, kwargs, self._db, self._hints, self._request, self._expected_version)
+        event: _Event = save.create(
+            self.model, kwargs, self._db, self._hints, self._request, self._expected_version
+        )
+        return event
 
     create.alters_data = True  # type: ignore[attr-defined]
 
     def bulk_create(
         self,
-        objs: Iterable[Any],
+        objs: Iterable[_Event],
         batch_size: int | None = None,
         ignore_conflicts: bool = False,
         update_conflicts: bool = False,
         update_fields: Any = None,
         unique_fields: Any = None,
-    ) -> list[Any]:
+    ) -> list[_Event]:
         """Append all the events, or none, at once, and return them.
 
         Unlike Django's it sends pre_save and post_save for each event, if anyone listens. Nothing conflicts in a log:
@@ -63,12 +64,13 @@ class EventQuerySet(_QuerySet):
 
     bulk_create.alters_data = True  # type: ignore[attr-defined]
 
-    def get_or_create(self, defaults: Any = None, **kwargs: Any) -> tuple[Any, bool]:
+    def get_or_create(self, defaults: Any = None, **kwargs: Any) -> tuple[_Event, bool]:
         """Find the one event that matches, or else append it; nobody else can append between the two."""
+        model: Any = self.model
         self._for_write = True
         try:
             return self.get(**kwargs), False
-        except self.model.DoesNotExist:
+        except model.DoesNotExist:
             with ImmediateAtomic(self.db):
                 return super().get_or_create(defaults, **kwargs)
 

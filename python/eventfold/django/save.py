@@ -15,12 +15,30 @@ from eventfold.django.plan import Plan, plan_of
 from eventfold.django.receivers import has_receivers
 from eventfold.django.recorded import Recorded, id_bytes, read_event
 from eventfold.django.transactions import ImmediateAtomic
+from eventfold.django.unmigrated import check_view
 from eventfold.errors import ImmutableEvent, InvalidEvent
 
 ANY_VERSION = -1
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_append = _core.Log.append
+
+
+def _append(
+    log: _core.Log,
+    connection: Any,
+    plan: Plan,
+    batch: _core.Batch,
+    request: str,
+    expected_version: int,
+    fold: bool = True,
+) -> _core.Appended:
+    """The native call itself, behind the gate."""
+    borrowed = connection.__dict__["_eventfold"]
+    if plan not in borrowed.checked:
+        check_view(borrowed.raw, connection.alias, plan.model)
+        borrowed.checked.add(plan)
+    read_models = plan.compiled_for(connection.alias) if fold else None
+    return log.append(batch, request=request, expected_version=expected_version, read_models=read_models)
 
 
 def create(
@@ -50,7 +68,7 @@ def create(
 def bulk_create(model: Any, events: list[Any], using: str, request: str, expected_version: int) -> None:
     """Append events of one class, all or none."""
     for event in events:
-        if type(event) is not model:
+        if type(event) is not model and type(event)._meta.concrete_model is not model._meta.concrete_model:
             raise TypeError(f"{model._meta.label}: bulk_create() takes events of this class, not {event!r}")
     if events:
         append(model, events, using, request, expected_version)
@@ -75,11 +93,8 @@ def append(cls: Any, events: list[Any], using: str, request: str = "", expected_
     elif given:
         _append_given(plan, connection, events, values, request, expected_version)
     else:
-        options: dict[str, Any] = {"read_models": plan.compiled_for(using)}
-        if request or expected_version != ANY_VERSION:
-            options.update(request=request, expected_version=expected_version)
         batch = plan.encode(events, values, "", None)
-        appended = native(connection, plan.insert_sql, _append, batch, **options)
+        appended = native(connection, plan.insert_sql, _append, connection, plan, batch, request, expected_version)
         _mark(plan, values, appended, using)
 
 
@@ -101,7 +116,8 @@ def append_raw(event: Any, using: str) -> None:
         if row is not None and row[2] == plan.label and row[3] == batch.data(0):
             return
     connection = connections[using]
-    _mark(plan, [own], native(connection, plan.insert_sql, _append, batch), using)
+    appended = native(connection, plan.insert_sql, _append, connection, plan, batch, "", ANY_VERSION, fold=False)
+    _mark(plan, [own], appended, using)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE eventfold_read_model SET due = 1 WHERE due = 0")
 
@@ -162,15 +178,8 @@ def _append_run(
     request: str,
     expected_version: int,
 ) -> bool:
-    appended = native(
-        connection,
-        plan.insert_sql,
-        _append,
-        plan.encode(events, values, metadata, ids),
-        request=request,
-        expected_version=expected_version,
-        read_models=plan.compiled_for(connection.alias),
-    )
+    batch = plan.encode(events, values, metadata, ids)
+    appended = native(connection, plan.insert_sql, _append, connection, plan, batch, request, expected_version)
     _mark(plan, values, appended, connection.alias)
     return appended.repeated
 
