@@ -134,6 +134,9 @@ class Fold {
   int plan_of(std::string_view type) const;  // -1: the projection does not read it
   void apply(int plan, const EventView& event);
 
+  // Forgets all rows, handler and loader, and keeps what it has learnt of how events are written.
+  void clear();
+
   // Takes what a relative fold found in the positions after this one's.
   void merge(const Fold& later);
 

@@ -19,16 +19,18 @@ struct Projection {
 };
 
 // Keeps the rows of several read models right, within the transaction of each append: the rows that a batch touches are
-// loaded, folded and written back. Holds nothing between appends, so it may serve any number of connections and
-// threads.
+// loaded, folded and written back. Remembers no rows between appends, so it may serve any number of connections and
+// threads at once.
 class InlineReadModels : public AppendListener {
  public:
   explicit InlineReadModels(std::vector<Projection> projections);
+  ~InlineReadModels() override;
   // Throws ProjectionError, CorruptLog, and what a handler throws.
   void appended(Connection& connection, std::span<const EventView> events) override;
 
  private:
-  std::vector<Projection> projections_;
+  class Model;
+  std::vector<std::unique_ptr<Model>> models_;
 };
 
 // Called about ten times a second with the positions that are done, and their number in all. May throw to stop.

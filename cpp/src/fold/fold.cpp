@@ -135,10 +135,10 @@ class Fold::Impl {
       set_alive(row, false);
       if (relative) table.state(row) |= kReset;
       for (std::size_t column = 0; column < spec->columns.size(); ++column) {
-        clear(spec->columns[column], table.column(row, column));
+        eventfold::clear(spec->columns[column], table.column(row, column));
       }
     }
-    for (const std::size_t column : plan.clears) clear(spec->columns[column], table.column(row, column));
+    for (const std::size_t column : plan.clears) eventfold::clear(spec->columns[column], table.column(row, column));
     if (plan.makes_row) set_alive(row, true);
     for (const auto& action : plan.actions) {
       const CellView value = action.field == kNoField ? CellView() : value_of(plan, action.field, event);
@@ -277,6 +277,13 @@ void Fold::apply(int plan, const EventView& event) {
 
 void Fold::apply(std::string_view type, const EventView& event) {
   if (const int plan = plan_of(type); plan >= 0) apply(plan, event);
+}
+
+void Fold::clear() {
+  impl_->table.clear();
+  impl_->alive = 0;
+  impl_->handler = nullptr;
+  impl_->loader = nullptr;
 }
 
 void Fold::merge(const Fold& later) {

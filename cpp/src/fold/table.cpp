@@ -65,6 +65,13 @@ std::uint32_t Table::find_or_insert(std::span<const CellView> key, bool& inserte
   return row;
 }
 
+void Table::clear() {
+  cells_.clear();
+  states_.clear();
+  hashes_.clear();
+  index_.assign(index_.size(), kNone);
+}
+
 void Table::grow() {
   index_.assign(index_.size() * 2, kNone);
   const std::size_t mask = index_.size() - 1;

@@ -20,6 +20,8 @@ class Table {
   // The row of a key; a new one has null cells and state 0.
   std::uint32_t find_or_insert(std::span<const CellView> key, bool& inserted);
 
+  void clear();
+
   std::size_t rows() const { return states_.size(); }
   Cell& key(std::size_t row, std::size_t part) { return cells_[row * stride_ + part]; }
   const Cell& key(std::size_t row, std::size_t part) const { return cells_[row * stride_ + part]; }

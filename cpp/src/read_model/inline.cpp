@@ -1,3 +1,4 @@
+#include <mutex>
 #include <optional>
 
 #include "eventfold/read_model.hpp"
@@ -56,29 +57,6 @@ void write_back(Connection& connection, const Fold& fold, const TableSql& sql) {
   }
 }
 
-void fold_batch(Connection& connection, const Projection& projection, std::span<const EventView> events) {
-  const TableSql sql(*projection.spec);
-  RowLoader loader(connection, *projection.spec, sql);
-  Fold fold(projection.spec);
-  fold.set_loader([&](std::span<const CellView> key, std::vector<CellView>& columns) { return loader(key, columns); });
-  if (projection.handler) {
-    fold.set_handler([&](Fold::Row& row, const EventView& event) {
-      FoldingGuard guard(connection);
-      projection.handler(row, event);
-    });
-  }
-  std::string_view last_type;
-  int plan = -1;
-  for (const EventView& event : events) {
-    if (event.type != last_type) {
-      plan = fold.plan_of(event.type);
-      last_type = event.type;
-    }
-    if (plan >= 0) fold.apply(plan, event);
-  }
-  write_back(connection, fold, sql);
-}
-
 bool reads_any(const ProjectionSpec& spec, std::span<const EventView> events) {
   std::string_view last_type;
   for (const EventView& event : events) {
@@ -93,12 +71,74 @@ bool reads_any(const ProjectionSpec& spec, std::span<const EventView> events) {
 
 }  // namespace
 
-InlineReadModels::InlineReadModels(std::vector<Projection> projections) : projections_(std::move(projections)) {}
+class InlineReadModels::Model {
+ public:
+  explicit Model(Projection projection) : projection_(std::move(projection)), sql_(*projection_.spec) {}
+
+  void appended(Connection& connection, std::span<const EventView> events) {
+    if (!reads_any(*projection_.spec, events)) return;
+    Fold fold = take_fold();
+    fold_batch(connection, fold, events);
+    write_back(connection, fold, sql_);
+    give_back(std::move(fold));
+  }
+
+ private:
+  void fold_batch(Connection& connection, Fold& fold, std::span<const EventView> events) {
+    RowLoader loader(connection, *projection_.spec, sql_);
+    fold.set_loader(
+        [&](std::span<const CellView> key, std::vector<CellView>& columns) { return loader(key, columns); });
+    if (projection_.handler) {
+      fold.set_handler([&](Fold::Row& row, const EventView& event) {
+        FoldingGuard guard(connection);
+        projection_.handler(row, event);
+      });
+    }
+    std::string_view last_type;
+    int plan = -1;
+    for (const EventView& event : events) {
+      if (event.type != last_type) {
+        plan = fold.plan_of(event.type);
+        last_type = event.type;
+      }
+      if (plan >= 0) fold.apply(plan, event);
+    }
+  }
+
+  // A fold that was used before knows the order of the events' keys and has its buffers. The lock is held for a move
+  // of pointers, and never waited for: in a child of a fork it may stay locked for ever, which costs a new fold.
+  Fold take_fold() {
+    if (std::unique_lock lock(mutex_, std::try_to_lock); lock && !idle_.empty()) {
+      Fold fold = std::move(idle_.back());
+      idle_.pop_back();
+      return fold;
+    }
+    return Fold(projection_.spec);
+  }
+
+  void give_back(Fold fold) {
+    if (fold.slots() > kKept) return;
+    fold.clear();
+    if (std::unique_lock lock(mutex_, std::try_to_lock); lock && idle_.size() < kIdle) idle_.push_back(std::move(fold));
+  }
+
+  static constexpr std::size_t kKept = 1024;  // rows of a fold that is worth keeping; a larger one holds memory
+  static constexpr std::size_t kIdle = 16;
+
+  Projection projection_;
+  TableSql sql_;
+  std::mutex mutex_;
+  std::vector<Fold> idle_;
+};
+
+InlineReadModels::InlineReadModels(std::vector<Projection> projections) {
+  for (Projection& projection : projections) models_.push_back(std::make_unique<Model>(std::move(projection)));
+}
+
+InlineReadModels::~InlineReadModels() = default;
 
 void InlineReadModels::appended(Connection& connection, std::span<const EventView> events) {
-  for (const Projection& projection : projections_) {
-    if (reads_any(*projection.spec, events)) fold_batch(connection, projection, events);
-  }
+  for (const auto& model : models_) model->appended(connection, events);
 }
 
 }  // namespace eventfold
