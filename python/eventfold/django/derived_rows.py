@@ -1,24 +1,19 @@
 """Rows that follow from the events: writing them by hand is refused; deleting them makes a replay due."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import connections, models, transaction
 
 from eventfold.errors import ProjectionError
 
-if TYPE_CHECKING:
-    _QuerySet = models.QuerySet[Any]
-    _Manager = models.Manager[Any]
-else:
-    _QuerySet = models.QuerySet
-    _Manager = models.Manager
+_Row = TypeVar("_Row", bound=models.Model, covariant=True)
 
 
-class ReadModelQuerySet(_QuerySet):
+class ReadModelQuerySet(models.QuerySet[_Row]):
     """Of a read model with a Projection it only reads, and deletes; of another it is Django's own."""
 
-    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+    def bulk_create(self, objs: Iterable[_Row], *args: Any, **kwargs: Any) -> list[_Row]:
         refuse_by_hand(self.model, "bulk_create()")
         return super().bulk_create(objs, *args, **kwargs)
 
@@ -48,7 +43,13 @@ class ReadModelQuerySet(_QuerySet):
     delete.queryset_only = True  # type: ignore[attr-defined]
 
 
-class ReadModelManager(_Manager.from_queryset(ReadModelQuerySet)):  # type: ignore[misc]
+if TYPE_CHECKING:
+    from django.db.models import Manager as _Manager
+else:
+    _Manager = models.Manager.from_queryset(ReadModelQuerySet)
+
+
+class ReadModelManager(_Manager[_Row]):
     """The manager of read models. Derive from it for your own."""
 
 

@@ -31,9 +31,7 @@ class EventQuerySet(models.QuerySet[_Event]):
     def create(self, **kwargs: Any) -> _Event:
         """Append one event and return it. Raises ValidationError, InvalidEvent, or what a receiver raises."""
         self._for_write = True
-        event: _Event = save.create(
-            self.model, kwargs, self._db, self._hints, self._request, self._expected_version
-        )
+        event: _Event = save.create(self.model, kwargs, self._db, self._hints, self._request, self._expected_version)
         return event
 
     create.alters_data = True  # type: ignore[attr-defined]

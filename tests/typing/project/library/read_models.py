@@ -1,0 +1,44 @@
+from django.db import models
+
+from eventfold.django import Count, First, Latest, Max, Min, ReadModel, Sum, on, projector
+from library.events import BookAdded, BookBorrowed, BookRemoved, BookReturned
+
+
+class BookList(ReadModel):
+    book = models.BigIntegerField(primary_key=True)
+    title = models.CharField(max_length=200, default="")
+    spent = models.DecimalField(max_digits=10, decimal_places=2, default=0)
+    borrow_count = models.PositiveIntegerField(default=0)
+    borrowed_by = models.CharField(max_length=150, null=True)
+    first_reader = models.CharField(max_length=150, null=True)
+    first_borrowed = models.DateTimeField(null=True)
+    last_borrowed = models.DateTimeField(null=True)
+    readers = models.JSONField(default=dict)
+
+    class Projection:
+        key = "book"
+        title = Latest(BookAdded, "title")
+        spent = Sum(BookAdded, "price")
+        borrow_count = Count(BookBorrowed)
+        borrowed_by = Latest(BookBorrowed, "borrowed_by", cleared_by=BookReturned)
+        first_reader = First(BookBorrowed, "borrowed_by")
+        first_borrowed = Min(BookBorrowed, "created")
+        last_borrowed = Max((BookBorrowed, "created"), (BookReturned, "created"))
+        delete_on = BookRemoved
+
+        @staticmethod  # so that a checker does not take the row for a Projection
+        @on(BookBorrowed)
+        def count_the_reader(row: "BookList", event: BookBorrowed) -> None:
+            row.readers[event.borrowed_by] = row.readers.get(event.borrowed_by, 0) + 1
+
+
+class Reader(ReadModel):
+    name = models.CharField(max_length=150, primary_key=True)
+    books = models.PositiveIntegerField(default=0)
+
+
+@projector(BookBorrowed, reads=Reader)
+def borrowed(event: BookBorrowed, using: str) -> None:
+    reader, _ = Reader.objects.using(using).get_or_create(name=event.borrowed_by)
+    reader.books += 1
+    reader.save(using=using)
