@@ -1,5 +1,7 @@
 """`manage.py events <subcommand>`: one command, so that an app's own command names stay free."""
 
+from argparse import SUPPRESS
+from copy import copy
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -18,8 +20,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         added = parser.add_subparsers(dest="subcommand", required=True, title="subcommands")
+        common = [action for action in parser._actions if action.option_strings and action.dest not in ("help", "version")]
         for name, module in _subcommands().items():
             subparser = added.add_parser(name, help=module.HELP)
+            for action in common:  # Django's own, such as -v, are taken after the subcommand too
+                action = copy(action)
+                action.default = SUPPRESS
+                subparser._add_action(action)
             subparser.add_argument(
                 "--database", default=DEFAULT_DB_ALIAS, help='Alias of the database. Defaults to "default".'
             )
