@@ -20,7 +20,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         added = parser.add_subparsers(dest="subcommand", required=True, title="subcommands")
-        common = [action for action in parser._actions if action.option_strings and action.dest not in ("help", "version")]
+        own = ("help", "version")
+        common = [action for action in parser._actions if action.option_strings and action.dest not in own]
         for name, module in _subcommands().items():
             subparser = added.add_parser(name, help=module.HELP)
             for action in common:  # Django's own, such as -v, are taken after the subcommand too
