@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import Col
 
+from eventfold.django.declared import declared_model
 from eventfold.django.kinds import AnyField, event_fields, json_key, kind_of
 from eventfold.django.read_models import label_of
 from eventfold.django.specification import column_kind, own_columns, stored
@@ -83,7 +83,7 @@ class RowHandler:
         ]
         self._columns = [(field, str(field.column), _UNCHANGED.get(column_kind(field))) for field in own_columns(model)]
         self._readers = {
-            label: EventReader(apps.get_model(label), known.get(label, TypeFields()), alias)
+            label: EventReader(declared_model(label), known.get(label, TypeFields()), alias)
             for label in model.projection.handled_labels()
         }
         self._methods: dict[str, list[Callable[[Any, Any], None]]] = {}

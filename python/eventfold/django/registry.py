@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from django.apps import apps
 from django.db import connections, router
 
 from eventfold import _core
+from eventfold.django.declared import declared_models
 from eventfold.django.handlers import RowHandler
 from eventfold.django.read_models import ReadModel
 from eventfold.django.specification import as_text, hash_of, specification
@@ -36,7 +36,7 @@ def projected_models() -> tuple[Any, ...]:
     """Return all read models that have a Projection."""
     return tuple(
         model
-        for model in apps.get_models()
+        for model in declared_models()
         if issubclass(model, ReadModel) and model.projection is not None and not model._meta.proxy
     )
 

@@ -6,11 +6,11 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import AutoField
 
+from eventfold.django.declared import declared_model
 from eventfold.django.kinds import AnyField, json_key, kind_of
 from eventfold.django.read_models import Declaration, label_of
 from eventfold.django.type_fields import TypeFields
@@ -112,7 +112,7 @@ def initial_value(field: AnyField, operation: Operation | None, connection: Base
 
 
 def _event(label: str, declaration: Declaration, known: TypeFields) -> dict[str, Any]:
-    event = apps.get_model(label)
+    event = declared_model(label)
     names = set(declaration.key)
     for operation in declaration.operations.values():
         names |= {name for source, name in operation.sources if name is not None and label_of(source) == label}

@@ -8,13 +8,13 @@ log joins in.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.apps import apps
 from django.db import connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from eventfold import _core
 from eventfold.django import event_views
+from eventfold.django.declared import declared_models
 from eventfold.django.gate import native
 from eventfold.django.view_sql import quote_name
 
@@ -79,8 +79,7 @@ def _read_model_tables(connection: BaseDatabaseWrapper) -> list[str]:
     tables = event_views.table_names(connection)
     return [
         model._meta.db_table
-        for models in apps.all_models.values()  # not get_models(), which available_apps restricts
-        for model in models.values()
+        for model in declared_models()
         if (issubclass(model, ReadModel) or model._meta.label in kept)
         and model._meta.managed
         and model._meta.db_table in tables

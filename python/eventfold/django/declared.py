@@ -1,0 +1,21 @@
+"""All models of the installed apps, also while a test restricts the registry to its `available_apps`.
+
+The log and the read models do not shrink with the registry: an event must still be folded, and be gone after a flush.
+"""
+
+from typing import Any
+
+from django.apps import apps
+
+
+def declared_models() -> list[Any]:
+    """Return every model, in the order of declaration."""
+    labels = {label for configs in (apps.app_configs, *apps.stored_app_configs) for label in configs}
+    return [model for label, models in apps.all_models.items() if label in labels for model in models.values()]
+
+
+def declared_model(label: str) -> Any:
+    """Return a model by its label. Raises LookupError."""
+    app_label, _, name = label.partition(".")
+    model = apps.all_models.get(app_label, {}).get(name.lower())
+    return apps.get_model(label) if model is None else model  # which says what is wrong
