@@ -7,11 +7,18 @@ from pathlib import Path
 import pytest
 
 import eventfold.errors
+from tests.docs.conftest import QUICKSTART, quickstart
 from tests.docs.runner import LANGUAGES, blocks, run_page
 from tests.stranger import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-WRITTEN = [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "cpp/src/README.md"]
+WRITTEN = [
+    *PAGES,
+    ROOT / "ARCHITECTURE.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "cpp/src/README.md",
+]
 # Pages whose examples need no project.
 ALONE = ("log.md", "errors.md")
 
@@ -20,14 +27,22 @@ def name_of(page: Path) -> str:
     return page.name
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.name in ALONE], ids=name_of)
-def test_the_examples_of_a_page_work(page, here):
-    run_page(page, here)
+@pytest.mark.slow
+def test_a_stranger_gets_through_the_quickstart():
+    quickstart()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if page != QUICKSTART], ids=name_of)
+def test_the_examples_of_a_page_work(page, request):
+    run_page(page, request.getfixturevalue("here" if page.name in ALONE else "project"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_block_says_what_it_is(page):
-    wrong = [f"{block.place}: {block.language or 'no language'}" for block in blocks(page) if block.language not in LANGUAGES]
+    wrong = [
+        f"{block.place}: {block.language or 'no language'}" for block in blocks(page) if block.language not in LANGUAGES
+    ]
     assert not wrong
 
 
@@ -53,3 +68,10 @@ def test_every_error_is_explained():
     text = (ROOT / "docs" / "errors.md").read_text()
     for name, error in inspect.getmembers(eventfold.errors, inspect.isclass):
         assert f"## {name}\n\n{inspect.getdoc(error)}" in text, name
+
+
+def test_every_system_check_is_explained():
+    text = (ROOT / "docs" / "errors.md").read_text()
+    sources = "".join(path.read_text() for path in (ROOT / "python/eventfold/django").rglob("*.py"))
+    ids = set(re.findall(r'"(?:eventfold\.)?([EW]\d{3})"', sources))
+    assert ids and not [check for check in sorted(ids) if f"`eventfold.{check}`" not in text]
