@@ -50,6 +50,9 @@ def replay_projectors(
             if (last["log_id"], last["epoch"]) != (info["log_id"], info["epoch"]):
                 raise WrongLog("The log was emptied or replaced during the replay: run `manage.py events replay` again")
             caller.run(info["head"], last["head"])
+            for model in models:
+                if not any(_refers(other, model) for other in models):
+                    shadow.keep_numbers(connection, model)
             written = [shadow.bring_live_table_to_shadow(connection, model) for model in models]
             with connection.cursor() as cursor:
                 for model in models:
@@ -67,6 +70,10 @@ def projectors_hash(label: str, projectors: list[Projector]) -> str:
         for each in projectors
         if label in each.reads
     )
+
+
+def _refers(model: Any, to: Any) -> bool:
+    return any(field.is_relation and field.related_model is to for field in model._meta.concrete_fields)
 
 
 class _Caller:

@@ -1,17 +1,18 @@
 """What the tests of read models share."""
 
 import datetime
-import uuid
+from uuid import UUID
 
 from django.core.management import call_command
 from django.db import connections
 from django.db.models import QuerySet
 
 from tests.django.shelves.events import Cleared, Noted, Stored, Taken
-from tests.django.shelves.read_models import Author, Diary, Longest, Place, Word
+from tests.django.shelves.read_models import Author, Clearing, Diary, Longest, Place, Word
 
-MODELS = (Place, Diary, Author, Word, Longest)
+MODELS = (Place, Diary, Clearing, Author, Word, Longest)
 MOMENT = datetime.datetime(2024, 3, 31, 12, 0, 0, 250, tzinfo=datetime.timezone.utc)
+CODE = UUID("0190a5b0-7c3e-7c11-8000-0123456789ab")
 
 
 def rows(model, using="default"):
@@ -35,8 +36,7 @@ def replayed(*labels, **options):
 
 def given_some_events(using="default"):
     store = Stored.objects.using(using).create
-    code = uuid.UUID("0190a5b0-7c3e-7c11-8000-0123456789ab")
-    store(shelf="a", row=1, title="One", weight="1.10", length=0.1, acquired=MOMENT, tags=["x", {"y": 1.5}], code=code)
+    store(shelf="a", row=1, title="One", weight="1.10", length=0.1, acquired=MOMENT, tags=["x", {"y": 1.5}], code=CODE)
     store(shelf="a", row=1, title="Two", weight="2.20", length=0.2)
     Taken.objects.using(using).create(shelf="a", row=1, by="ann")
     store(shelf="b", row=1, title='Ž\n"quoted"', length=-0.5)

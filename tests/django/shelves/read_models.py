@@ -73,6 +73,21 @@ class Diary(ReadModel):
             row.story += f"taken by {event.by} "
 
 
+class Clearing(ReadModel):
+    """Can be folded on several threads, and needs no Python."""
+
+    shelf = models.CharField(max_length=20, primary_key=True)
+    times = models.PositiveIntegerField(default=0)
+    row = models.IntegerField(null=True)
+    last_event = models.BigIntegerField(null=True)
+
+    class Projection:
+        key = "shelf"
+        times = Count(Cleared)
+        row = Latest(Cleared, "row")
+        last_event = Max(Cleared, "position")
+
+
 class Author(models.Model):
     """Kept by hand, by the receiver below."""
 

@@ -34,6 +34,18 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Clearing',
+            fields=[
+                ('shelf', models.CharField(max_length=20, primary_key=True, serialize=False)),
+                ('times', models.PositiveIntegerField(default=0)),
+                ('row', models.IntegerField(null=True)),
+                ('last_event', models.BigIntegerField(null=True)),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
+        migrations.CreateModel(
             name='Diary',
             fields=[
                 ('shelf', models.CharField(max_length=20, primary_key=True, serialize=False)),
