@@ -23,16 +23,19 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 
+DATABASE = Path(os.environ.get("LIBRARY_DATABASE", BASE_DIR / "library.sqlite3"))
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ.get("LIBRARY_DATABASE", BASE_DIR / "library.sqlite3"),
+        "NAME": DATABASE,
         "OPTIONS": {
             # Readers do not wait for the writer, and a transaction that will write says so when it begins: of two
             # borrowers the second one decides after the first one is done.
             "transaction_mode": "IMMEDIATE",
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
         },
+        # A file in tests too, since those with threads need connections of their own.
+        "TEST": {"NAME": DATABASE.with_name(f"test_{DATABASE.name}")},
     },
 }
 

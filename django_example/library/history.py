@@ -33,7 +33,7 @@ class Entry:
     kind: str
     data: dict
     stream: str
-    book: BookList | None = None
+    title: str = ""
 
     @property
     def day(self):
@@ -60,7 +60,8 @@ def of_library(kind="", limit=50, before=None):
     entries = _read(types=[TYPES[kind]._meta.label] if kind else (), limit=limit, before=before)
     books = BookList.objects.in_bulk({entry.data["book"] for entry in entries if "book" in entry.data})
     for entry in entries:
-        entry.book = books.get(entry.data.get("book"))
+        if number := entry.data.get("book"):
+            entry.title = books[number].title if number in books else f"book {number}"
     return entries
 
 

@@ -19,13 +19,13 @@ class Registration(UserCreationForm):
 
 
 class BookSearch(forms.Form):
-    """What the list shows, from the address: /?q=sea&sort=popular&available=on"""
+    """What the list shows, from the address: /?q=sea&sort=title&available=on"""
 
-    ORDERS = {"title": ["title", "pk"], "popular": ["-borrow_count", "pk"], "new": ["-pk"]}
+    ORDERS = {"popular": ["-borrow_count", "pk"], "title": ["title", "pk"], "new": ["-pk"]}
 
     q = forms.CharField(required=False, max_length=100, strip=True, label="Search")
     sort = forms.ChoiceField(
-        required=False, choices=[("title", "By title"), ("popular", "Most borrowed"), ("new", "Newest")]
+        required=False, choices=[("popular", "Most borrowed"), ("title", "By title"), ("new", "Newest")]
     )
     available = forms.BooleanField(required=False, label="On the shelf")
 
@@ -39,7 +39,7 @@ class BookSearch(forms.Form):
             books = books.filter(wanted)
         if self.cleaned_data.get("available"):
             books = books.filter(borrowed_by=None)
-        return books.order_by(*self.ORDERS[self.cleaned_data.get("sort") or "title"])
+        return books.order_by(*self.ORDERS[self.cleaned_data.get("sort") or "popular"])
 
 
 def positive_number(text):
