@@ -1,10 +1,12 @@
 """A line that shows how far a replay has come: redrawn on a terminal, a plain line now and then in a pipe."""
 
 import time
+from shutil import get_terminal_size
 from typing import Any
 
 _BAR = 24
-_PAUSE_IN_PIPE = 5.0
+_CLEAR = "\r\x1b[K"
+_PAUSE_IN_PIPE = 5.0  # seconds
 
 
 class ProgressLine:
@@ -15,6 +17,7 @@ class ProgressLine:
         self._label = label
         self._quiet = quiet
         self._terminal = bool(getattr(stream, "isatty", lambda: False)())
+        self._full, self._empty = _characters(stream)
         self._started = self._shown = time.monotonic()
         self._drawn = False
 
@@ -28,7 +31,9 @@ class ProgressLine:
         text = f"{self._label}: {done:,} of {total:,} events, {rate:,.0f} events/s, {_left(done, total, rate)} left"
         if self._terminal:
             full = round(_BAR * done / max(total, 1))
-            self._stream.write(f"\r\x1b[K[{'█' * full}{'·' * (_BAR - full)}] {text}", ending="")
+            line = f"[{self._full * full}{self._empty * (_BAR - full)}] {text}"
+            width = get_terminal_size().columns - 1  # a line that wraps cannot be redrawn
+            self._stream.write(f"{_CLEAR}{line[:width]}", ending="")
             self._stream.flush()
             self._drawn = True
         else:
@@ -37,7 +42,7 @@ class ProgressLine:
     def end(self) -> None:
         """Leave the terminal's line empty."""
         if self._drawn:
-            self._stream.write("\r\x1b[K", ending="")
+            self._stream.write(_CLEAR, ending="")
             self._stream.flush()
             self._drawn = False
 
@@ -46,3 +51,11 @@ def _left(done: int, total: int, rate: float) -> str:
     seconds = (total - done) / rate if rate > 0 else 0.0
     minutes, seconds = divmod(round(seconds), 60)
     return f"{minutes}:{seconds:02d}"
+
+
+def _characters(stream: Any) -> tuple[str, str]:
+    try:
+        "█·".encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeError, LookupError):
+        return "#", "."
+    return "█", "·"

@@ -2,6 +2,8 @@
 
 from argparse import SUPPRESS
 from copy import copy
+import os
+import sys
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
@@ -45,6 +47,8 @@ class Command(BaseCommand):
             _subcommands()[options["subcommand"]].handle(self, options)
         except EventfoldError as error:
             raise CommandError(str(error)) from error
+        except BrokenPipeError:  # `events show | head` has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _subcommands() -> dict[str, ModuleType]:

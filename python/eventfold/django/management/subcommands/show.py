@@ -4,6 +4,7 @@ import json
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
@@ -75,7 +76,7 @@ def _as_json(row: Any) -> str:
     return json.dumps(
         {
             "position": position,
-            "event_id": event_id.hex(),
+            "event_id": str(UUID(bytes=event_id)),
             "type": label,
             "data": json.loads(data),
             "stream": stream,

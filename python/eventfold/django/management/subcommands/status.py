@@ -12,7 +12,7 @@ from eventfold.django.constants import is_event_model
 from eventfold.django.gate import native
 from eventfold.django.read_model_state import state_of
 from eventfold.django.receivers import receiver_names
-from eventfold.django.registry import has_python_handlers
+from eventfold.django.registry import projected_models
 from eventfold.django.replay import replayable_models
 
 HELP = "Show the log, how SQLite is reached, what slows appends, and where each read model stands."
@@ -57,4 +57,6 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
 
 def slows(model: Any) -> list[str]:
     """Name what keeps an event class from the fastest path."""
-    return receiver_names(model) + (["an @on method"] if has_python_handlers(model) else [])
+    label = model._meta.label
+    handlers = [each._meta.label for each in projected_models() if label in each.projection.handled_labels()]
+    return receiver_names(model) + [f"an @on method of {name}" for name in handlers]
