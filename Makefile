@@ -48,7 +48,7 @@ test-python: build  ## Python's tests, then those of Django again with the DB-AP
 lint: build stubs  ## ruff, mypy, clang-format, stubs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/mypy
 	clang-format --dry-run --Werror $$(git ls-files 'cpp/*.hpp' 'cpp/*.cpp' 'tests/cpp/*.cpp')
 
 stubs: build     ## Compare the committed stub of the extension with the extension
