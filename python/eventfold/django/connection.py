@@ -1,9 +1,10 @@
 """The native log of a Django connection, borrowed when it is first needed."""
 
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from django.conf import settings
-from django.db import NotSupportedError
+from django.core.exceptions import ImproperlyConfigured
+from django.db import NotSupportedError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import load_backend
 
@@ -24,11 +25,11 @@ class BorrowedLog(NamedTuple):
 
 def bind_libraries() -> None:
     """Make each SQLite backend's library ours before its connections are opened."""
-    database: Any
-    for database in settings.DATABASES.values():
-        backend: Any = load_backend(database["ENGINE"])
-        if backend.DatabaseWrapper.vendor == "sqlite":
-            _borrow.bind(backend.DatabaseWrapper.Database)
+    for database in connections.settings.values():
+        with suppress(ImproperlyConfigured):  # whoever uses this database is told
+            backend: Any = load_backend(database["ENGINE"])
+            if backend.DatabaseWrapper.vendor == "sqlite":
+                _borrow.bind(backend.DatabaseWrapper.Database)
 
 
 def borrowed_log(connection: Any) -> BorrowedLog:
