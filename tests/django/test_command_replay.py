@@ -112,7 +112,7 @@ def test_an_interrupted_replay_leaves_the_rows_and_ends_with_130(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(progress.ProgressLine, "update", interrupt)
-    with pytest.raises(CommandError, match="shelves.Place: interrupted; its rows are as they were") as raised:
+    with pytest.raises(CommandError, match=r"shelves\.Place: interrupted; its rows are as they were") as raised:
         run("shelves.Place")
     assert raised.value.returncode == 130
     assert set(Place.objects.values_list("stored", flat=True)) == {7}
@@ -182,5 +182,5 @@ def test_ctrl_c_ends_it_at_once_and_leaves_the_rows(project):
 
 
 def test_a_database_without_a_log_says_migrate(project):
-    with pytest.raises(Exception, match="has no event log: run `manage.py migrate --database default` first"):
+    with pytest.raises(Exception, match=r"has no event log: run `manage\.py migrate --database default` first"):
         project.run("events", "replay")

@@ -1,9 +1,9 @@
 """`manage.py events <subcommand>`: one command, so that an app's own command names stay free."""
 
-from argparse import SUPPRESS
-from copy import copy
 import os
 import sys
+from argparse import SUPPRESS
+from copy import copy
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
