@@ -5,7 +5,7 @@ from threading import Barrier, Thread
 import pytest
 from django.db import connection, connections
 
-from shelves import Visitor
+from shelves import PASSWORD, Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -60,3 +60,12 @@ def test_many_readers_at_once_and_every_loan_counts(shelves, way):
     assert sum(loans) >= 5
     assert shelves.loans(book) == sum(loans)
     assert shelves.borrower(book) is None
+
+
+def test_of_two_who_register_the_same_name_one_is_told(way, db):
+    def register():
+        return Visitor(way).does("register", username="carl", password1=PASSWORD, password2=PASSWORD)
+
+    answers = at_once(register, register)
+    assert sorted("Welcome, carl!" in answer for answer in answers) == [False, True]
+    assert sorted("already exists" in answer for answer in answers) == [False, True]
