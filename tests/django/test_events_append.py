@@ -8,7 +8,7 @@ import pytest
 from django.db import connections, models, transaction
 from django.test.utils import isolate_apps
 
-from eventfold.django import Event, Recorded
+from eventfold.django import Event, EventManager, EventQuerySet, Recorded
 from eventfold.errors import IdempotencyConflict, ImmutableEvent, InvalidEvent, WrongExpectedVersion
 from tests.django.books.events import BookAdded, BookBorrowed, BookRemoved, BookReturned
 
@@ -305,6 +305,47 @@ def test_defaults_are_called_for_each_event():
         (9, 5, 6),
         (1, 5, 6),
     ]
+
+
+class LoudQuerySet(EventQuerySet):
+    def create(self, **kwargs):
+        return super().create(**{**kwargs, "borrowed_by": kwargs["borrowed_by"].upper()})
+
+
+@isolate_apps("tests.django.books")
+def test_a_query_set_of_ones_own_is_used_by_its_managers():
+    class BookBorrowed(Event):
+        book = models.BigIntegerField()
+        borrowed_by = models.CharField()
+
+        class Meta:
+            app_label = "books"
+
+        objects = EventManager.from_queryset(LoudQuerySet)()
+        also = LoudQuerySet.as_manager()
+
+    for manager in (BookBorrowed.objects, BookBorrowed.also, BookBorrowed.objects.idempotent("key")):
+        assert manager.create(book=7, borrowed_by="ann").borrowed_by == "ANN"
+    assert BookBorrowed._base_manager.count() == 3
+
+
+@isolate_apps("tests.django.books")
+def test_a_save_of_ones_own_is_called_by_create():
+    class BookBorrowed(Event):
+        book = models.BigIntegerField()
+        borrowed_by = models.CharField()
+
+        class Meta:
+            app_label = "books"
+
+        def save(self, *args, **kwargs):
+            self.borrowed_by = self.borrowed_by.upper()
+            super().save(*args, **kwargs)
+
+    assert BookBorrowed.objects.create(book=7, borrowed_by="ann").borrowed_by == "ANN"
+    with pytest.raises(TypeError, match="use bulk_create"):
+        BookBorrowed.objects.idempotent("key").create(book=7, borrowed_by="ann")
+    assert BookBorrowed.objects.count() == 1
 
 
 def test_a_deferred_field_is_loaded_when_asked_for(django_assert_num_queries):

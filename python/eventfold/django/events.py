@@ -1,6 +1,6 @@
 """Event: the base of every event class."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar, NoReturn
 
 from django.core.checks import CheckMessage
@@ -46,8 +46,7 @@ class Event(models.Model, metaclass=EventBase):
         if (
             args
             or cls._meta.abstract
-            or (pre_init.receivers and pre_init.has_listeners(cls))
-            or (post_init.receivers and post_init.has_listeners(cls))
+            or ((pre_init.receivers or post_init.receivers) and _has_init_receivers(cls))
             or not (plan := cls._plan or plan_of(cls)).plain_init
         ):
             super().__init__(*args, **kwargs)
@@ -68,7 +67,11 @@ class Event(models.Model, metaclass=EventBase):
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any]) -> Any:
         plan = plan_of(cls)
-        if len(values) != plan.size or not plan.plain_init or pre_init.receivers or post_init.receivers:
+        if (
+            len(values) != plan.size
+            or not plan.plain_init
+            or ((pre_init.receivers or post_init.receivers) and _has_init_receivers(cls))
+        ):
             return super().from_db(db, field_names, values)
         event = cls.__new__(cls)
         own = event.__dict__
@@ -167,6 +170,5 @@ class Event(models.Model, metaclass=EventBase):
         )
 
 
-def event_classes(models_: Sequence[Any]) -> list[Any]:
-    """Return those of the models that are event classes."""
-    return [model for model in models_ if issubclass(model, Event) and not model._meta.abstract]
+def _has_init_receivers(cls: type) -> bool:
+    return pre_init.has_listeners(cls) or post_init.has_listeners(cls)

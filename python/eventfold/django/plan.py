@@ -68,9 +68,7 @@ class Plan:
         self.plain_init = (
             cls.__init__ is Event.__init__
             and cls.__setattr__ is object.__setattr__
-            and all(
-                type(cls.__dict__.get(name, getattr(cls, name, None))) is DeferredAttribute for name in self.attnames
-            )
+            and all(type(getattr(cls, name, None)) is DeferredAttribute for name in self.attnames)
         )
         self.plain_save = cls.save is Event.save and cls.save_base is Event.save_base
 
