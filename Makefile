@@ -31,10 +31,11 @@ build-cpp: env   ## Build the C++ library and its tests, without Python
 	@cmake --build --preset release
 
 demo: build      ## The main job: ten years of a library's loans, appended, folded and replayed
-	$(BIN)/python django_example/manage.py demo
+	$(BIN)/python django_example/manage.py demo --replace
 
 serve: build     ## The example site on what the demo made
-	$(BIN)/python django_example/manage.py serve
+	$(BIN)/python django_example/manage.py migrate -v 0
+	$(BIN)/python django_example/manage.py runserver
 
 test: lint test-cpp test-python  ## Every test
 
