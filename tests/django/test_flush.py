@@ -7,6 +7,7 @@ from unittest import mock
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.core.management.commands import flush
 from django.db import connections
 from django.test import TransactionTestCase
 
@@ -105,9 +106,15 @@ def test_the_question_names_the_events_and_no_is_an_answer(monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_a_database_that_is_no_test_database_keeps_its_events():
     BookAdded.objects.create(book=1, title="Emma")
-    with mock.patch("eventfold.django.management.commands.flush._is_test_database", return_value=False):
+    with mock.patch("eventfold.django.test_databases._is_test_database", return_value=False):
         with pytest.raises(CommandError, match=r"holds 1 events, which would be lost for ever.*--events"):
             call_command("flush", interactive=False, verbosity=0)
+        # nor does a flush that is not ours lose them
+        with pytest.raises(CommandError, match="couldn't be flushed") as refused:
+            flush.Command().execute(
+                interactive=False, database="default", verbosity=0, force_color=False, no_color=True, skip_checks=True
+            )
+        assert "holds 1 events" in str(refused.value.__cause__)
         assert BookAdded.objects.count() == 1
         call_command("flush", interactive=False, verbosity=0, events=True)
         assert BookAdded.objects.count() == 0
