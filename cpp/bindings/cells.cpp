@@ -6,6 +6,15 @@ namespace py = pybind11;
 
 namespace eventfold::bindings {
 
+namespace {
+
+py::object loads(const CellView& cell) {
+  static const py::handle function = py::object(py::module_::import("json").attr("loads")).release();
+  return function(py::bytes(cell.data, cell.size));
+}
+
+}  // namespace
+
 py::object to_python(const CellView& cell, bool parse_json) {
   const auto size = static_cast<Py_ssize_t>(cell.size);
   switch (cell.type) {
@@ -24,7 +33,7 @@ py::object to_python(const CellView& cell, bool parse_json) {
       return py::reinterpret_steal<py::object>(PyLong_FromString(digits.c_str(), nullptr, 10));
     }
     case CellType::json:
-      if (parse_json) return py::module_::import("json").attr("loads")(py::str(cell.data, cell.size));
+      if (parse_json) return loads(cell);
       [[fallthrough]];
     case CellType::text: {
       auto text = py::reinterpret_steal<py::object>(PyUnicode_DecodeUTF8(cell.data, size, nullptr));

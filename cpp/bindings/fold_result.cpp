@@ -1,6 +1,7 @@
 #include "fold_result.hpp"
 
 #include "cells.hpp"
+#include "eventfold/error.hpp"
 
 namespace py = pybind11;
 
@@ -22,6 +23,8 @@ std::optional<std::size_t> FoldResult::find(const py::object& key) const {
     }
   } catch (const py::type_error&) {
     return std::nullopt;  // no key is of such a type
+  } catch (const InvalidEvent&) {
+    return std::nullopt;  // or has such a text: no event could
   }
   return fold_.find(cells);
 }
@@ -37,10 +40,14 @@ py::object FoldResult::key_of(std::size_t row) const {
 py::tuple FoldResult::values_of(std::size_t row) const {
   const std::size_t columns = fold_.spec().columns.size();
   py::tuple values(columns);
+  bool plain = true;
   for (std::size_t column = 0; column < columns; ++column) {
-    PyTuple_SET_ITEM(values.ptr(), static_cast<Py_ssize_t>(column),
-                     to_python(fold_.column(row, column), true).release().ptr());
+    const CellView cell = fold_.column(row, column);
+    plain = plain && cell.type != CellType::json;
+    PyTuple_SET_ITEM(values.ptr(), static_cast<Py_ssize_t>(column), to_python(cell, true).release().ptr());
   }
+  // no cycle can go through it: a million of them would keep the garbage collector busy
+  if (plain && columns > 0) PyObject_GC_UnTrack(values.ptr());
   return values;
 }
 

@@ -1,6 +1,7 @@
 #include "handlers.hpp"
 
 #include "cells.hpp"
+#include "eventfold/error.hpp"
 
 namespace py = pybind11;
 
@@ -8,27 +9,46 @@ namespace eventfold::bindings {
 
 namespace {
 
-// A std::function is copied and destroyed without the GIL, so what it holds must not be a py::object.
-std::shared_ptr<py::object> held(const py::object& object) {
-  return {new py::object(object), [](py::object* pointer) {
+// A std::function is copied and destroyed without the GIL, so what it holds must not be a Python object.
+template <class T>
+std::shared_ptr<const T> held(T object) {
+  return {new T(std::move(object)), [](const T* pointer) {
             py::gil_scoped_acquire acquire;
             delete pointer;
           }};
 }
 
-void call(const ProjectionSpec& spec, const py::object& callable, Fold::Row& row, const EventView& event) {
+// What is the same for each call.
+struct Callee {
+  std::shared_ptr<const ProjectionSpec> spec;
+  py::object function;
+  std::vector<py::str> keys;
+  std::vector<py::str> columns;
+};
+
+py::str text_of(const ProjectionSpec& spec, const EventView& event) {
+  PyObject* text = PyUnicode_DecodeUTF8(event.data.data(), static_cast<Py_ssize_t>(event.data.size()), nullptr);
+  if (text != nullptr) return py::reinterpret_steal<py::str>(text);
+  PyErr_Clear();
+  throw CorruptLog(spec.name + ", the event " + std::string(event.type) + " at position " +
+                   std::to_string(event.position) + ": its data is not UTF-8");
+}
+
+void call(const Callee& callee, Fold::Row& row, const EventView& event) {
+  const ProjectionSpec& spec = *callee.spec;
   py::dict values;
   for (std::size_t part = 0; part < spec.key.size(); ++part) {
-    values[py::str(spec.key[part].column)] = to_python(row.key(part), false);
+    values[callee.keys[part]] = to_python(row.key(part), false);
   }
   for (std::size_t column = 0; column < spec.columns.size(); ++column) {
-    values[py::str(spec.columns[column].column)] = to_python(row.get(column), false);
+    values[callee.columns[column]] = to_python(row.get(column), false);
   }
-  callable(values, py::make_tuple(py::str(event.type.data(), event.type.size()), event.position, event.created,
-                                  py::str(event.data.data(), event.data.size())));
+  callee.function(values, py::make_tuple(py::str(event.type.data(), event.type.size()), event.position, event.created,
+                                         text_of(spec, event)));
   std::string buffer;
   for (std::size_t column = 0; column < spec.columns.size(); ++column) {
-    row.set(column, to_cell(spec.columns[column].kind, values[py::str(spec.columns[column].column)], buffer));
+    const py::object value = values[callee.columns[column]];
+    row.set(column, to_cell(spec.columns[column].kind, value, buffer));
   }
 }
 
@@ -36,14 +56,17 @@ void call(const ProjectionSpec& spec, const py::object& callable, Fold::Row& row
 
 Fold::Handler make_handler(std::shared_ptr<const ProjectionSpec> spec, const py::object& callable) {
   if (callable.is_none()) return nullptr;
-  return [spec = std::move(spec), function = held(callable)](Fold::Row& row, const EventView& event) {
+  Callee callee{std::move(spec), callable, {}, {}};
+  for (const KeySpec& part : callee.spec->key) callee.keys.emplace_back(part.column);
+  for (const ColumnSpec& column : callee.spec->columns) callee.columns.emplace_back(column.column);
+  return [held = held(std::move(callee))](Fold::Row& row, const EventView& event) {
     py::gil_scoped_acquire acquire;
-    call(*spec, *function, row, event);
+    call(*held, row, event);
   };
 }
 
 Progress make_progress(const py::object& callable) {
-  return [function = held(callable)](Position done, Position total) {
+  return [function = held(py::object(callable))](Position done, Position total) {
     py::gil_scoped_acquire acquire;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     if (!function->is_none()) (*function)(done, total);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -98,9 +99,20 @@ struct ProjectionSpec {
   static ProjectionSpec from_json(std::string_view json);
   // Every type that it reads.
   std::vector<std::string> types() const;
-  // Whether ranges of positions may be folded apart and merged: no handler, and no sum of floats, whose last bit
+  // The kind of a field of an event, "position" and "created" included; any for a field that is not described.
+  Kind kind_of(std::string_view type, std::string_view field) const;
+  // Whether the time of an event matters: by the field "created", or to a handler.
+  bool uses_created() const;
+  // Whether it is worth trying to fold ranges of positions apart: no handler, and no sum of floats, whose last bit
   // depends on the order.
   bool mergeable() const;
+};
+
+// A range cannot be folded apart from what came before, since a sum met a float or grew near its limit: fold the whole
+// in one piece.
+class OrderMatters : public std::exception {
+ public:
+  const char* what() const noexcept override { return "these events can only be folded in one piece"; }
 };
 
 class Fold {
@@ -128,17 +140,20 @@ class Fold {
 
   // Whether the projection reads this type.
   bool wants(std::string_view type) const;
-  // Folds one event. Throws ProjectionError (no key, overflow), CorruptLog (data that is not what its type says).
+  // Folds one event. Throws ProjectionError (no key, overflow), CorruptLog (data that is not what its type says),
+  // OrderMatters if it is relative. After an exception it can only be cleared.
   void apply(std::string_view type, const EventView& event);
   // The number of a type for apply(): faster, for scans.
   int plan_of(std::string_view type) const;  // -1: the projection does not read it
   void apply(int plan, const EventView& event);
+  // The same for many events in a row: faster where rows are many. What is pending is folded by finish().
+  void feed(int plan, const EventView& event);
+  void finish();
 
+  // Takes what a relative fold found in the positions after this one's. Throws ProjectionError, OrderMatters.
+  void merge(const Fold& later);
   // Forgets all rows, handler and loader, and keeps what it has learnt of how events are written.
   void clear();
-
-  // Takes what a relative fold found in the positions after this one's.
-  void merge(const Fold& later);
 
   const ProjectionSpec& spec() const;
   // Rows are numbered in the order they were first seen, rows that are gone included.

@@ -54,8 +54,8 @@ struct Written {
   Position head = 0;
 };
 
-// Rebuilds one read model: scan() beside the live table, then write() brings the live table to what was found.
-// Not thread-safe.
+// Rebuilds one read model: scan() beside the live table, then write() brings the live table to what was found, which is
+// then forgotten. Not thread-safe.
 class Replay {
  public:
   Replay(EventLog& log, Projection projection, int threads = 2);

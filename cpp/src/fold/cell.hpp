@@ -11,14 +11,20 @@ namespace eventfold {
 
 class Cell {
  public:
-  // What a relative fold knows of a cell.
-  enum Flag : std::uint8_t { touched = 1, absolute = 2 };
+  // Of a column, what a relative fold knows of it; of a row's first key cell, the state of the row.
+  enum Flag : std::uint8_t {
+    touched = 1,
+    absolute = 2,  // what came before does not matter
+    row_alive = 1,
+    row_loaded = 2,
+    row_reset = 4,  // deleted within a relative fold
+  };
 
   CellType type = CellType::null;
   std::uint8_t flags = 0;
 
  private:
-  bool owns_ = false;  // data_ is a buffer, whatever the type is now: its capacity stands before it
+  bool owns_ = false;  // data_ is a buffer, even where the type is null: its capacity stands before it
   std::uint32_t size_ = 0;
   union {
     std::int64_t integer_;
@@ -42,6 +48,7 @@ class Cell {
 
   std::int64_t integer() const { return integer_; }
   double real() const { return real_; }
+  void set_null() { type = CellType::null; }
   void set_integer(std::int64_t number) {
     release();
     type = CellType::integer;
@@ -52,11 +59,13 @@ class Cell {
     type = CellType::real;
     real_ = number;
   }
+  // Of a cell that is an integer, and stays one.
   void add_unchecked(std::int64_t number) { integer_ += number; }
 
   CellView view() const {
     CellView view;
     view.type = type;
+    if (type == CellType::null) return view;
     view.size = size_;
     view.integer = integer_;
     if (view.has_bytes()) view.data = data_;
@@ -64,22 +73,15 @@ class Cell {
   }
 
   void set(CellView value) {
+    if (value.type == CellType::null) return set_null();
     if (!value.has_bytes()) {
       release();
       type = value.type;
       integer_ = value.integer;
       return;
     }
-    if (!owns_ || capacity() < value.size) {
-      release();
-      const std::uint32_t wanted = value.size < 12 ? 12 : value.size + value.size / 4;
-      auto* block = static_cast<char*>(std::malloc(sizeof(std::uint32_t) + wanted));
-      if (block == nullptr) throw std::bad_alloc();
-      std::memcpy(block, &wanted, sizeof wanted);
-      data_ = block + sizeof wanted;
-      owns_ = true;
-    }
-    std::memcpy(data_, value.data, value.size);
+    if (!owns_ || capacity() < value.size) grow(value.size);
+    if (value.size != 0) std::memcpy(data_, value.data, value.size);
     size_ = value.size;
     type = value.type;
   }
@@ -89,6 +91,16 @@ class Cell {
     std::uint32_t size;
     std::memcpy(&size, data_ - sizeof size, sizeof size);
     return size;
+  }
+  void grow(std::uint32_t size) {
+    release();
+    // 12 and the capacity fill one block of malloc's smallest size
+    const std::uint32_t wanted = size < 12 ? 12 : size + size / 4;
+    auto* block = static_cast<char*>(std::malloc(sizeof(std::uint32_t) + wanted));
+    if (block == nullptr) throw std::bad_alloc();
+    std::memcpy(block, &wanted, sizeof wanted);
+    data_ = block + sizeof wanted;
+    owns_ = true;
   }
   void release() {
     if (owns_) std::free(data_ - sizeof(std::uint32_t));

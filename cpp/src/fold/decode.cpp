@@ -2,387 +2,155 @@
 
 #include <simdjson.h>
 
-#include <charconv>
-#include <cmath>
+#include <algorithm>
 #include <cstring>
 
 #include "eventfold/error.hpp"
-#include "eventfold/json.hpp"
+#include "fold/convert.hpp"
+#include "fold/json_walk.hpp"
 #include "fold/other_kind.hpp"
 
 namespace eventfold {
 
 namespace {
 
-[[noreturn]] void refuse(const FieldSpec& field, const char* what) {
-  throw CorruptLog("the field \"" + field.name + "\" " + what);
-}
-
-// The end of a plain string (no escape) whose first byte is at `at`: its closing quote, or null.
-const char* end_of_plain_string(const char* at, const char* end) {
-  for (; at < end; ++at) {
-    if (*at == '"') return at;
-    if (*at == '\\') return nullptr;
-  }
-  return nullptr;
-}
-
-// The end of any JSON value, given that it is well formed; null where it is not.
-const char* end_of_value(const char* at, const char* end) {
-  if (at >= end) return nullptr;
-  if (*at == '"') {
-    for (++at; at < end; ++at) {
-      if (*at == '"') return at + 1;
-      if (*at == '\\') ++at;
-    }
-    return nullptr;
-  }
-  if (*at == '{' || *at == '[') {
-    int depth = 0;
-    for (; at < end; ++at) {
-      if (*at == '"') {
-        at = end_of_value(at, end);
-        if (at == nullptr) return nullptr;
-        --at;
-      } else if (*at == '{' || *at == '[') {
-        ++depth;
-      } else if (*at == '}' || *at == ']') {
-        if (--depth == 0) return at + 1;
-      }
-    }
-    return nullptr;
-  }
-  while (at < end && *at != ',' && *at != '}' && *at != ']') ++at;
-  return at;
-}
-
-// A number: 64-bit integer, double, or (type number) the text of a larger integer. False: no number.
-bool number_of(const char* first, const char* last, CellView& value) {
-  std::int64_t integer = 0;
-  const auto [end, error] = std::from_chars(first, last, integer);
-  if (end == last && error == std::errc()) {
-    value = CellView(integer);
-    return true;
-  }
-  const char* at = first < last && *first == '-' ? first + 1 : first;
-  bool digits_only = at < last;
-  for (; at < last; ++at) digits_only = digits_only && *at >= '0' && *at <= '9';
-  if (digits_only) {
-    value = CellView(CellType::number, {first, static_cast<std::size_t>(last - first)});
-    return true;
-  }
-  double real = 0;
-  const auto parsed = std::from_chars(first, last, real);
-  if (parsed.ptr != last || parsed.ec == std::errc::invalid_argument) return false;
-  if (parsed.ec != std::errc()) real = std::strtod(std::string(first, last).c_str(), nullptr);  // underflow to 0
-  value = CellView(real);
-  return true;
-}
-
-// Any value but an escaped string. Strings and containers are views into the data.
-bool value_of(const char*& at, const char* end, CellView& value) {
-  if (at >= end) return false;
-  const char* last = nullptr;
-  switch (*at) {
-    case '"':
-      last = end_of_plain_string(at + 1, end);
-      if (last == nullptr) return false;
-      value = CellView(CellType::text, {at + 1, static_cast<std::size_t>(last - at - 1)});
-      at = last + 1;
-      return true;
-    case 'n':
-      if (end - at < 4 || std::memcmp(at, "null", 4) != 0) return false;
-      value = CellView();
-      at += 4;
-      return true;
-    case 't':
-    case 'f': {
-      const std::size_t size = *at == 't' ? 4 : 5;
-      if (static_cast<std::size_t>(end - at) < size || std::memcmp(at, *at == 't' ? "true" : "false", size) != 0) {
-        return false;
-      }
-      value = CellView(static_cast<std::int64_t>(*at == 't'));
-      value.type = CellType::boolean;
-      at += size;
-      return true;
-    }
-    case '{':
-    case '[':
-      last = end_of_value(at, end);
-      if (last == nullptr) return false;
-      value = CellView(CellType::json, {at, static_cast<std::size_t>(last - at)});
-      at = last;
-      return true;
-    default:
-      last = end_of_value(at, end);
-      if (last == nullptr || !number_of(at, last, value)) return false;
-      at = last;
-      return true;
-  }
-}
-
-int hex_digit(char letter) {
-  if (letter >= '0' && letter <= '9') return letter - '0';
-  if (letter >= 'a' && letter <= 'f') return letter - 'a' + 10;
-  return -1;
-}
+constexpr std::size_t kMembers = 64;  // keys that are remembered: more make no pattern
 
 }  // namespace
 
 Decoder::Decoder(const EventSpec& event) : event_(event) {
-  scratch_.resize(event.fields.size());
+  ranks_.resize(event.fields.size());
+  converted_.resize(event.fields.size());
   other_kind_.resize(event.fields.size());
   unescaped_.resize(event.fields.size());
-  for (const FieldSpec& field : event.fields) {
-    const CellView cell = convert(field, field.missing.view());
+  for (std::size_t index = 0; index < event.fields.size(); ++index) {
+    const FieldSpec& field = event.fields[index];
+    renamed_ = renamed_ || field.keys.size() > 1;
+    CellView cell = field.missing.view();
+    to_kind(index, cell);
     default_bytes_.emplace_back(cell.view());
     missing_.push_back(cell.has_bytes() ? CellView(cell.type, default_bytes_.back()) : cell);
   }
 }
 
 void Decoder::decode(std::string_view data, std::span<CellView> fields) {
-  if (!steps_.empty() && follow(data, fields)) return;
-  parse(data, fields);
-  learn(data);
+  if (walk(data, fields)) return;
+  canonical_.resize(data.size());
+  std::size_t size = 0;
+  if (simdjson::minify(data.data(), data.size(), canonical_.data(), size) == simdjson::SUCCESS) {
+    canonical_.resize(size);
+    if (walk(canonical_, fields)) return;
+  }
+  throw CorruptLog("its data is not valid JSON, or no object");
 }
 
-bool Decoder::follow(std::string_view data, std::span<CellView> fields) {
+// Most keys are told apart by one comparison of words.
+inline bool Decoder::Member::stands_at(const char* at, std::size_t left) const {
+  if (left < key.size()) return false;
+  if (left < sizeof word) return std::memcmp(at, key.data(), key.size()) == 0;
+  std::uint64_t found;
+  std::memcpy(&found, at, sizeof found);
+  if ((found & mask) != word) return false;
+  return key.size() <= sizeof word || std::memcmp(at, key.data(), key.size()) == 0;
+}
+
+// The member whose key is at `at`, which moves to its value. Null: there is none.
+inline const Decoder::Member* Decoder::member_at(const char*& at, const char* end, std::size_t& expected) {
+  const auto left = static_cast<std::size_t>(end - at);
+  for (std::size_t index = expected; index < members_.size(); ++index) {
+    const Member& member = members_[index];
+    if (!member.stands_at(at, left)) continue;
+    at += member.key.size();
+    expected = index + 1;
+    return &member;
+  }
+  return unexpected_member(at, end, expected);
+}
+
+inline void Decoder::to_kind(std::size_t index, CellView& value) {
+  const FieldSpec& field = event_.fields[index];
+  if (field.mixed) value = read_as(field.kind, value, other_kind_[index]);
+  if (value.type != CellType::null) convert(field, value, converted_[index]);
+}
+
+inline bool Decoder::take_field(const char*& at, const char* end, std::size_t index, CellView& value) {
+  if (at < end && *at == '"') {
+    JsonString string;
+    if (!take_string(at, end, string)) return false;
+    std::string_view text = string.raw;
+    if (string.escaped) {
+      if (!unescape(string.raw, unescaped_[index])) return false;
+      text = unescaped_[index];
+    }
+    if (!string.ascii && !simdjson::validate_utf8(text.data(), text.size())) return false;
+    value = CellView(CellType::text, text);
+  } else if (!take_unquoted(at, end, value)) {
+    return false;
+  }
+  to_kind(index, value);
+  return true;
+}
+
+// False where the data is not canonical JSON.
+bool Decoder::walk(std::string_view data, std::span<CellView> fields) {
   const char* at = data.data();
   const char* const end = at + data.size();
   if (at == end || *at != '{') return false;
   ++at;
   std::copy(missing_.begin(), missing_.end(), fields.begin());
-  for (const Step& step : steps_) {
-    if (static_cast<std::size_t>(end - at) < step.key.size() ||
-        std::memcmp(at, step.key.data(), step.key.size()) != 0) {
-      return false;
+  if (renamed_) std::fill(ranks_.begin(), ranks_.end(), SIZE_MAX);
+  if (end - at == 1 && *at == '}') return true;
+  std::size_t expected = 0;
+  for (;;) {
+    const Member* const member = member_at(at, end, expected);
+    if (member == nullptr) return false;
+    const auto index = static_cast<std::size_t>(member->field);
+    if (member->field < 0 || (renamed_ && ranks_[index] < member->rank)) {
+      if (!skip_value(at, end)) return false;
+    } else {
+      if (renamed_) ranks_[index] = member->rank;
+      if (!take_field(at, end, index, fields[index])) return false;
     }
-    at += step.key.size();
-    if (step.field < 0) {
-      at = end_of_value(at, end);
-      if (at == nullptr) return false;
-      continue;
-    }
-    CellView value;
-    if (!value_of(at, end, value)) return false;
-    const auto field = static_cast<std::size_t>(step.field);
-    fields[field] = convert(event_.fields[field], value);
+    if (at == end) return false;
+    if (*at != ',') return *at == '}' && at + 1 == end;
+    ++at;
   }
-  return at + 1 == end && *at == '}';
 }
 
-// Which field a key belongs to, and how recent a name of it that is.
-int Decoder::field_of(std::string_view key, std::size_t& rank) const {
+const Decoder::Member* Decoder::unexpected_member(const char*& at, const char* end, std::size_t& expected) {
+  const char* const first = at;
+  JsonString string;
+  std::string text;
+  if (!take_string(at, end, string) || at == end || *at != ':') return nullptr;
+  if (string.escaped && !unescape(string.raw, text)) return nullptr;
+  ++at;
+  Member member =
+      member_named(string.escaped ? std::string_view(text) : string.raw, {first, static_cast<std::size_t>(at - first)});
+  const bool known =
+      std::any_of(members_.begin(), members_.end(), [&](const Member& other) { return other.key == member.key; });
+  if (known || members_.size() == kMembers) {
+    other_ = std::move(member);
+    return &other_;
+  }
+  const auto place = members_.begin() + static_cast<std::ptrdiff_t>(expected++);
+  return &*members_.insert(place, std::move(member));
+}
+
+Decoder::Member Decoder::member_named(std::string_view name, std::string_view key) const {
+  Member member;
+  member.key = key;
+  const std::size_t size = std::min(key.size(), sizeof member.word);
+  std::memcpy(&member.word, key.data(), size);
+  std::memset(&member.mask, 0xff, size);
   for (std::size_t index = 0; index < event_.fields.size(); ++index) {
     const auto& keys = event_.fields[index].keys;
-    for (rank = 0; rank < keys.size(); ++rank) {
-      if (keys[rank] == key) return static_cast<int>(index);
-    }
+    const auto found = std::find(keys.begin(), keys.end(), name);
+    if (found == keys.end()) continue;
+    member.field = static_cast<int>(index);
+    member.rank = static_cast<std::size_t>(found - keys.begin());
+    break;
   }
-  return -1;
-}
-
-void Decoder::parse(std::string_view data, std::span<CellView> fields) {
-  thread_local simdjson::dom::parser parser;  // copies the data into a padded buffer of its own
-  simdjson::dom::object object;
-  if (parser.parse(data.data(), data.size()).get(object) != simdjson::SUCCESS) {
-    // simdjson has no integers beyond 64 bits; the canonical form can still be walked
-    const char* at = data.data();
-    const char* const end = at + data.size();
-    std::copy(missing_.begin(), missing_.end(), fields.begin());
-    std::vector<std::size_t> ranks(fields.size(), SIZE_MAX);
-    if (at == end || *at++ != '{') throw CorruptLog("its data is not a JSON object");
-    while (at < end && *at != '}') {
-      const char* key_end = end_of_value(at, end);
-      if (*at != '"' || key_end == nullptr || key_end == end || *key_end != ':') {
-        throw CorruptLog("its data is not a JSON object");
-      }
-      std::size_t rank = 0;
-      const int index = field_of({at + 1, static_cast<std::size_t>(key_end - at - 2)}, rank);
-      const char* value_at = key_end + 1;
-      const char* value_end = end_of_value(value_at, end);
-      if (value_end == nullptr || value_end == value_at) throw CorruptLog("its data is not a JSON object");
-      if (index >= 0 && rank < ranks[static_cast<std::size_t>(index)]) {
-        const auto field = static_cast<std::size_t>(index);
-        CellView value;
-        if (*value_at == '"') {
-          std::string_view text;
-          const std::string literal(value_at, value_end);
-          simdjson::dom::parser inner;
-          if (inner.parse(literal).get(text) != simdjson::SUCCESS) refuse(event_.fields[field], "is not valid JSON");
-          unescaped_[field] = text;
-          value = CellView(CellType::text, unescaped_[field]);
-        } else if (!value_of(value_at, end, value) || value_at != value_end) {
-          refuse(event_.fields[field], "is not valid JSON");
-        }
-        ranks[field] = rank;
-        fields[field] = convert(event_.fields[field], value);
-      }
-      at = value_end;
-      if (at < end && *at == ',') ++at;
-    }
-    if (at + 1 != end || *at != '}') throw CorruptLog("its data is not a JSON object");
-    return;
-  }
-  std::copy(missing_.begin(), missing_.end(), fields.begin());
-  std::vector<std::size_t> ranks(fields.size(), SIZE_MAX);
-  for (auto [key, element] : object) {
-    std::size_t rank = 0;
-    const int index = field_of(key, rank);
-    if (index < 0 || rank >= ranks[static_cast<std::size_t>(index)]) continue;
-    const auto field = static_cast<std::size_t>(index);
-    ranks[field] = rank;
-    CellView value;
-    std::string_view text;
-    if (element.get(text) == simdjson::SUCCESS) {
-      unescaped_[field] = text;
-      value = CellView(CellType::text, unescaped_[field]);
-    } else {
-      // numbers and containers are written out again only where the text is wanted
-      std::int64_t integer = 0;
-      double real = 0;
-      bool boolean = false;
-      if (element.is_null()) {
-        value = CellView();
-      } else if (element.get(boolean) == simdjson::SUCCESS) {
-        value = CellView(static_cast<std::int64_t>(boolean));
-        value.type = CellType::boolean;
-      } else if (element.is_int64() && element.get(integer) == simdjson::SUCCESS) {
-        value = CellView(integer);
-      } else if (element.is_double() && element.get(real) == simdjson::SUCCESS) {
-        value = CellView(real);
-      } else {
-        unescaped_[field] = simdjson::minify(element);
-        value = CellView(element.is_uint64() ? CellType::number : CellType::json, unescaped_[field]);
-      }
-    }
-    fields[field] = convert(event_.fields[field], value);
-  }
-}
-
-// Only from data in canonical form; other data is parsed each time.
-void Decoder::learn(std::string_view data) {
-  steps_.clear();
-  const char* at = data.data();
-  const char* const end = at + data.size();
-  if (at == end || *at++ != '{') return;
-  std::vector<bool> seen(event_.fields.size());
-  std::vector<Step> steps;
-  while (at < end && *at != '}') {
-    const char* start = at;
-    if (*at == ',') ++at;
-    const char* key_end = end_of_value(at, end);
-    if (*at != '"' || key_end == nullptr || key_end == end || *key_end != ':') return;
-    std::size_t rank = 0;
-    Step step;
-    step.field = field_of({at + 1, static_cast<std::size_t>(key_end - at - 2)}, rank);
-    if (step.field >= 0) {
-      // two names of one field in one event: which one counts is for parse() to say
-      if (seen[static_cast<std::size_t>(step.field)]) return;
-      seen[static_cast<std::size_t>(step.field)] = true;
-    }
-    step.key.assign(start, key_end + 1);
-    steps.push_back(std::move(step));
-    at = end_of_value(key_end + 1, end);
-    if (at == nullptr) return;
-  }
-  steps_ = std::move(steps);
-}
-
-CellView Decoder::convert(const FieldSpec& field, CellView value) {
-  if (value.type == CellType::null) return value;
-  auto& scratch = scratch_[static_cast<std::size_t>(&field - event_.fields.data())];
-  if (field.mixed) {
-    value = read_as(field.kind, value, other_kind_[static_cast<std::size_t>(&field - event_.fields.data())]);
-    if (value.type == CellType::null) return value;
-  }
-  const auto need_text = [&](const char* what) {
-    if (value.type != CellType::text) refuse(field, what);
-  };
-  switch (field.kind) {
-    case Kind::any:
-      return value;
-    case Kind::integer:
-    case Kind::duration:
-      if (value.type == CellType::number) refuse(field, "is an integer beyond 64 bits");
-      if (value.type != CellType::integer) refuse(field, "is not an integer");
-      return value;
-    case Kind::real:
-      if (value.type == CellType::integer) return CellView(static_cast<double>(value.integer));
-      if (value.type == CellType::number) return CellView(std::strtod(std::string(value.view()).c_str(), nullptr));
-      if (value.type != CellType::real) refuse(field, "is not a number");
-      return value;
-    case Kind::boolean:
-      if (value.type != CellType::boolean) refuse(field, "is not true or false");
-      return value;
-    case Kind::decimal: {
-      // as NUMERIC affinity keeps it: whole numbers as integers
-      if (value.type == CellType::integer) return value;
-      double number = 0;
-      if (value.type == CellType::real) {
-        number = value.real;
-      } else {
-        need_text("is not a decimal");
-        const auto text = value.view();
-        const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-        if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) refuse(field, "is not a decimal");
-      }
-      if (std::abs(number) < 9.0e15 && number == std::floor(number)) return CellView(static_cast<std::int64_t>(number));
-      return CellView(number);
-    }
-    case Kind::text:
-    case Kind::date:
-    case Kind::time:
-      need_text("is not a text");
-      return value;
-    case Kind::datetime:
-      need_text("is not a time");
-      scratch.assign(value.view());
-      if (scratch.size() > 10 && scratch[10] == 'T') scratch[10] = ' ';
-      if (!scratch.empty() && scratch.back() == 'Z') scratch.pop_back();
-      return CellView(CellType::text, scratch);
-    case Kind::uuid:
-      need_text("is not a UUID");
-      scratch.clear();
-      for (const char letter : value.view()) {
-        if (letter != '-') scratch.push_back(letter);
-      }
-      return CellView(CellType::text, scratch);
-    case Kind::json:
-      if (value.type == CellType::json || value.type == CellType::number) {
-        return CellView(CellType::json, value.view());
-      }
-      switch (value.type) {
-        case CellType::text:
-          scratch.clear();
-          append_json_string(scratch, value.view());
-          break;
-        case CellType::boolean:
-          scratch = value.integer ? "true" : "false";
-          break;
-        case CellType::integer:
-          scratch = std::to_string(value.integer);
-          break;
-        default:
-          scratch.clear();
-          append_json_double(scratch, value.real);
-      }
-      return CellView(CellType::json, scratch);
-    case Kind::binary: {
-      need_text("is not binary");
-      const auto hex = value.view();
-      if (hex.size() % 2) refuse(field, "is not binary");
-      scratch.clear();
-      for (std::size_t index = 0; index < hex.size(); index += 2) {
-        const int high = hex_digit(hex[index]);
-        const int low = hex_digit(hex[index + 1]);
-        if (high < 0 || low < 0) refuse(field, "is not binary");
-        scratch.push_back(static_cast<char>(high * 16 + low));
-      }
-      return CellView(CellType::blob, scratch);
-    }
-  }
-  return value;
+  return member;
 }
 
 }  // namespace eventfold

@@ -1,8 +1,8 @@
 // The wanted fields of an event's `data`, converted to what their columns hold.
 //
 // The log keeps canonical JSON, and events of one type nearly always have the same keys in the same order. So a decoder
-// learns the order from one event and expects it of the next: comparing a key is one memcmp, and most values need no
-// more than finding their end. Whatever does not fit goes to simdjson.
+// remembers the order and expects it: comparing a key is one memcmp, and most values need no more than finding their
+// end. Whatever is not canonical is first made so by simdjson.
 #pragma once
 
 #include <deque>
@@ -23,21 +23,31 @@ class Decoder {
   void decode(std::string_view data, std::span<CellView> fields);
 
  private:
-  struct Step {
-    std::string key;  // `"name":`, with the comma before it unless it is the first
-    int field = -1;   // or the value is skipped
+  struct Member {
+    std::string key;         // `"name":`
+    std::uint64_t word = 0;  // its first eight bytes
+    std::uint64_t mask = 0;  // those of them that there are
+    int field = -1;          // or the value is skipped
+    std::size_t rank = 0;    // 0: the field's present name, else a former one
+
+    bool stands_at(const char* at, std::size_t left) const;
   };
-  bool follow(std::string_view data, std::span<CellView> fields);
-  void parse(std::string_view data, std::span<CellView> fields);
-  void learn(std::string_view data);
-  int field_of(std::string_view key, std::size_t& rank) const;
-  CellView convert(const FieldSpec& field, CellView value);
+  bool walk(std::string_view data, std::span<CellView> fields);
+  const Member* member_at(const char*& at, const char* end, std::size_t& expected);
+  const Member* unexpected_member(const char*& at, const char* end, std::size_t& expected);
+  Member member_named(std::string_view name, std::string_view key) const;
+  void to_kind(std::size_t index, CellView& value);
+  bool take_field(const char*& at, const char* end, std::size_t index, CellView& value);
 
   const EventSpec& event_;
-  std::vector<Step> steps_;
-  std::vector<std::string> scratch_;     // converted bytes, a buffer for each field
-  std::vector<std::string> other_kind_;  // the same, of values that were of another kind
+  std::vector<Member> members_;  // in the order of the events that were seen
+  Member other_;                 // a key that is not remembered
+  bool renamed_ = false;         // some field has former names
+  std::vector<std::size_t> ranks_;
+  std::vector<std::string> other_kind_;  // bytes of values that were of another kind
+  std::vector<std::string> converted_;   // bytes of values that do not stand in the data, a buffer for each field
   std::vector<std::string> unescaped_;
+  std::string canonical_;
   std::deque<std::string> default_bytes_;  // of missing_; a deque's elements stay where they are, also when it moves
   std::vector<CellView> missing_;
 };

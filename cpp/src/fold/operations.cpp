@@ -8,55 +8,12 @@ namespace eventfold {
 
 namespace {
 
-int rank(CellType type) {
-  switch (type) {
-    case CellType::null:
-      return 0;
-    case CellType::integer:
-    case CellType::real:
-    case CellType::boolean:
-    case CellType::number:
-      return 1;
-    case CellType::blob:
-      return 3;
-    default:
-      return 2;
-  }
-}
-
-// Integers beyond 64 bits lie outside all that fit: their sign and length decide.
-int compare_numbers_of_any_size(const CellView& left, const CellView& right) {
-  const auto split = [](const CellView& cell, bool& negative) {
-    auto digits = cell.view();
-    negative = digits.starts_with('-');
-    if (negative) digits.remove_prefix(1);
-    return digits;
-  };
-  const auto sign_of_large = [&](const CellView& cell) {
-    bool negative = false;
-    split(cell, negative);
-    return negative ? -1 : 1;
-  };
-  if (left.type == CellType::number && right.type == CellType::number) {
-    bool left_negative = false, right_negative = false;
-    const auto left_digits = split(left, left_negative);
-    const auto right_digits = split(right, right_negative);
-    if (left_negative != right_negative) return left_negative ? -1 : 1;
-    int order = left_digits.size() != right_digits.size() ? (left_digits.size() < right_digits.size() ? -1 : 1)
-                                                          : left_digits.compare(right_digits);
-    return left_negative ? -order : order;
-  }
-  const CellView& large = left.type == CellType::number ? left : right;
-  const CellView& other = left.type == CellType::number ? right : left;
-  int order = 0;  // of large against other
-  if (other.type == CellType::real) {
-    const double number = std::strtod(std::string(large.view()).c_str(), nullptr);
-    order = number < other.real ? -1 : number > other.real ? 1 : 0;
-  } else {
-    order = sign_of_large(large);
-  }
-  return left.type == CellType::number ? order : -order;
-}
+// What a relative fold may come to, and what it may be merged into, so that their sum stays within the limit at every
+// step of the way.
+constexpr std::int64_t kHalfOfLargest = std::int64_t{1} << 62;
+// Up to here a number of units survives being written as a double, divided by 10^places, and read again.
+constexpr double kMostUnits = 0x1p50;
+constexpr std::int64_t kHalfOfMostUnits = std::int64_t{1} << 49;
 
 double as_double(const CellView& cell) {
   return cell.type == CellType::real ? cell.real : static_cast<double>(cell.integer);
@@ -67,47 +24,77 @@ double as_double(const CellView& cell) {
 }
 
 double power_of_ten(int exponent) {
-  double power = 1;
-  while (exponent-- > 0) power *= 10;
-  return power;
-}
-
-// A decimal as a whole number of 10^-places units; exact up to the 15 digits that a column of SQLite keeps.
-std::int64_t scaled(const ColumnSpec& column, const CellView& value) {
-  const double number = as_double(value) * power_of_ten(column.places);
-  if (!(std::abs(number) < 9.2e18)) overflow(column);
-  return std::llround(number);
+  constexpr double kPowers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
+                                1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+  return kPowers[exponent];
 }
 
 bool is_decimal_sum(const ColumnSpec& column) {
   return column.operation == Operation::sum && column.kind == Kind::decimal;
 }
 
-void add(const ColumnSpec& column, Cell& cell, const CellView& value) {
-  if (value.type == CellType::null) return;
-  if (value.type != CellType::integer && value.type != CellType::real) {
-    throw ProjectionError("the column \"" + column.column + "\" sums something that is no number within 64 bits");
-  }
-  CellView current = cell.view();
-  if (current.type == CellType::null) current = CellView(std::int64_t{0});
-  if (is_decimal_sum(column)) {
-    std::int64_t sum = 0;
-    if (__builtin_add_overflow(current.integer, scaled(column, value), &sum)) overflow(column);
-    cell.set_integer(sum);
-  } else if (current.type == CellType::real || value.type == CellType::real) {
-    cell.set_real(as_double(current) + as_double(value));
-  } else {
-    std::int64_t sum = 0;
-    if (__builtin_add_overflow(current.integer, value.integer, &sum)) overflow(column);
-    cell.set_integer(sum);
-  }
+bool is_number(const CellView& value) {
+  return value.type == CellType::integer || value.type == CellType::real || value.type == CellType::boolean;
 }
 
-void combine(const ColumnSpec& column, Cell& cell, const CellView& value) {
+// A decimal as a whole number of units; false if it has too many digits for that.
+bool units_of(const ColumnSpec& column, const CellView& value, std::int64_t& units) {
+  const double number = as_double(value) * power_of_ten(column.places);
+  if (!(std::abs(number) <= kMostUnits)) return false;
+  units = std::llround(number);
+  return true;
+}
+
+// A decimal sum is an integer cell (of units) or, with too many digits for that, a real one, which holds what its
+// column does: then live and replayed sums still agree, since both go through the stored value at each step.
+void add_decimal(const ColumnSpec& column, Cell& cell, const CellView& value, bool relative) {
+  std::int64_t units = 0;
+  const CellView current = cell.view();
+  if (current.type != CellType::real && units_of(column, value, units)) {
+    const std::int64_t sum = (current.type == CellType::null ? 0 : current.integer) + units;  // both below 2^51
+    if (std::abs(static_cast<double>(sum)) <= kMostUnits) {
+      if (relative && std::abs(sum) > kHalfOfMostUnits) throw OrderMatters();
+      return cell.set_integer(sum);
+    }
+  }
+  if (relative) throw OrderMatters();
+  load(column, cell, CellView(as_double(stored(column, current)) + as_double(value)));
+}
+
+void add(const ColumnSpec& column, Cell& cell, const CellView& value, bool relative) {
+  if (value.type == CellType::null) return;
+  if (!is_number(value)) {
+    throw ProjectionError("the column \"" + column.column + "\" sums something that is no number within 64 bits");
+  }
+  if (is_decimal_sum(column)) return add_decimal(column, cell, value, relative);
+  CellView current = cell.view();
+  if (current.type == CellType::null) current = CellView(std::int64_t{0});
+  if (current.type == CellType::real || value.type == CellType::real) {
+    if (relative) throw OrderMatters();
+    return cell.set_real(as_double(current) + as_double(value));
+  }
+  std::int64_t sum = 0;
+  const bool beyond = __builtin_add_overflow(current.integer, value.integer, &sum);
+  if (relative && (beyond || sum > kHalfOfLargest || sum < -kHalfOfLargest)) throw OrderMatters();
+  if (beyond) overflow(column);
+  cell.set_integer(sum);
+}
+
+// Sums that were folded apart: only where no step in between could have come out otherwise.
+void merge_sums(const ColumnSpec& column, Cell& cell, const Cell& later) {
+  if (later.type == CellType::null) return;
+  if (cell.type == CellType::null) cell.set_integer(0);
+  if (cell.type != CellType::integer || later.type != CellType::integer) throw OrderMatters();
+  const std::int64_t most = is_decimal_sum(column) ? kHalfOfMostUnits : kHalfOfLargest;
+  if (cell.integer() > most || cell.integer() < -most) throw OrderMatters();
+  cell.set_integer(cell.integer() + later.integer());
+}
+
+void combine(const ColumnSpec& column, Cell& cell, const CellView& value, bool relative) {
   switch (column.operation) {
     case Operation::count:
     case Operation::sum:
-      return add(column, cell, value);
+      return add(column, cell, value, relative);
     case Operation::min:
       if (value.type != CellType::null && (cell.type == CellType::null || less(value, cell.view()))) cell.set(value);
       return;
@@ -128,26 +115,6 @@ void combine(const ColumnSpec& column, Cell& cell, const CellView& value) {
 
 }  // namespace
 
-bool operator==(const CellView& left, const CellView& right) {
-  if (left.type != right.type) return false;
-  if (left.type == CellType::null) return true;
-  if (left.type == CellType::real) return left.real == right.real;
-  if (left.has_bytes()) return left.view() == right.view();
-  return left.integer == right.integer;
-}
-
-bool less(const CellView& left, const CellView& right) {
-  const int left_rank = rank(left.type);
-  const int right_rank = rank(right.type);
-  if (left_rank != right_rank) return left_rank < right_rank;
-  if (left_rank != 1) return left.view() < right.view();
-  if (left.type == CellType::number || right.type == CellType::number) {
-    return compare_numbers_of_any_size(left, right) < 0;
-  }
-  if (left.type == CellType::real || right.type == CellType::real) return as_double(left) < as_double(right);
-  return left.integer < right.integer;
-}
-
 CellView stored(const ColumnSpec& column, const CellView& cell) {
   if (!is_decimal_sum(column) || cell.type != CellType::integer) return cell;
   const auto unit = static_cast<std::int64_t>(power_of_ten(column.places));
@@ -156,26 +123,29 @@ CellView stored(const ColumnSpec& column, const CellView& cell) {
 }
 
 void load(const ColumnSpec& column, Cell& cell, const CellView& value) {
-  if (is_decimal_sum(column) && (value.type == CellType::integer || value.type == CellType::real)) {
-    cell.set_integer(scaled(column, value));
+  if (!is_decimal_sum(column) || !is_number(value)) return cell.set(value);
+  std::int64_t units = 0;
+  if (units_of(column, value, units)) {
+    cell.set_integer(units);
   } else {
-    cell.set(value);
+    cell.set_real(as_double(value));
   }
 }
 
 void start(const ColumnSpec& column, Cell& cell, bool relative) {
   if (!relative) return load(column, cell, column.initial.view());
   if (column.operation == Operation::first) return cell.set(column.initial.view());
-  cell.set(CellView());
+  cell.set_null();
 }
 
-void apply(const ColumnSpec& column, Cell& cell, const CellView& value) {
+void apply(const ColumnSpec& column, Cell& cell, const CellView& value, bool relative) {
+  relative = relative && !(cell.flags & Cell::absolute);
   cell.flags |= Cell::touched;
-  if (column.operation == Operation::count && cell.type == CellType::integer) {
-    if (cell.integer() == INT64_MAX) overflow(column);
-    return cell.add_unchecked(1);
+  if (column.operation == Operation::count) {
+    if (cell.type == CellType::integer && cell.integer() < kHalfOfLargest) return cell.add_unchecked(1);
+    return add(column, cell, CellView(std::int64_t{1}), relative);
   }
-  combine(column, cell, column.operation == Operation::count ? CellView(std::int64_t{1}) : value);
+  combine(column, cell, value, relative);
 }
 
 void clear(const ColumnSpec& column, Cell& cell) {
@@ -187,17 +157,10 @@ void merge(const ColumnSpec& column, Cell& cell, const Cell& later) {
   if (later.flags & Cell::absolute) {
     cell.set(later.view());
   } else if (later.flags & Cell::touched) {
-    if (is_decimal_sum(column)) {
-      // both are in units already
-      std::int64_t sum = 0;
-      if (later.type == CellType::integer) {
-        if (__builtin_add_overflow(cell.type == CellType::integer ? cell.integer() : 0, later.integer(), &sum)) {
-          overflow(column);
-        }
-        cell.set_integer(sum);
-      }
+    if (column.operation == Operation::count || column.operation == Operation::sum) {
+      merge_sums(column, cell, later);
     } else {
-      combine(column, cell, later.view());
+      combine(column, cell, later.view(), false);
     }
   }
   cell.flags |= later.flags;

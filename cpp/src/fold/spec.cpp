@@ -87,7 +87,7 @@ OwnedCell cell_of(element value, Kind kind, Form form) {
     owned.cell = CellView(kind == Kind::json ? CellType::json : CellType::text, owned.bytes);
   } else {
     owned.bytes = simdjson::minify(value);
-    owned.cell = CellView(CellType::json, owned.bytes);
+    owned.cell = CellView(value.is_uint64() ? CellType::number : CellType::json, owned.bytes);
   }
   return owned;
 }
@@ -148,7 +148,53 @@ EventSpec event_of(std::string_view type, object fields) {
   return event;
 }
 
+// Whether values of one kind may fill a column of another: what is loaded from the column must be what was folded.
+bool takes(Kind column, Kind source) {
+  if (column == source || column == Kind::any || source == Kind::any) return true;
+  switch (column) {
+    case Kind::real:
+      return source == Kind::integer || source == Kind::duration || source == Kind::decimal || source == Kind::boolean;
+    case Kind::decimal:
+      return source == Kind::integer || source == Kind::boolean;
+    case Kind::integer:
+    case Kind::duration:
+      return source == Kind::integer || source == Kind::duration || source == Kind::boolean;
+    case Kind::text:
+      return source == Kind::date || source == Kind::time || source == Kind::datetime || source == Kind::uuid;
+    default:
+      return false;
+  }
+}
+
+std::string name_of(Kind kind) { return std::string(kKindNames[static_cast<std::size_t>(kind)]); }
+
+void check_kinds(const ProjectionSpec& spec) {
+  for (const EventSpec& event : spec.events) {
+    for (const KeySpec& part : spec.key) {
+      const Kind kind = spec.kind_of(event.type, part.field);
+      if (part.kind != kind && part.kind != Kind::any && kind != Kind::any) {
+        refuse("the key " + part.column + " is of the kind " + name_of(part.kind) + ", and \"" + part.field +
+               "\" of the event " + event.type + " is of the kind " + name_of(kind));
+      }
+    }
+  }
+  for (const ColumnSpec& column : spec.columns) {
+    if (column.operation == Operation::count || column.operation == Operation::handler) continue;
+    for (const auto& source : column.from) {
+      const Kind kind = spec.kind_of(source.type, source.field);
+      if (!takes(column.kind, kind)) {
+        refuse("the column " + column.column + " is of the kind " + name_of(column.kind) + ", and \"" + source.field +
+               "\" of the event " + source.type + " is of the kind " + name_of(kind));
+      }
+    }
+  }
+}
+
 void check_names(const ProjectionSpec& spec) {
+  const auto described = [&](const std::string& type) {
+    return std::any_of(spec.events.begin(), spec.events.end(),
+                       [&](const EventSpec& event) { return event.type == type; });
+  };
   const auto has_field = [&](const std::string& type, const std::string& wanted) {
     if (wanted == "position" || wanted == "created") return true;
     return std::any_of(spec.events.begin(), spec.events.end(), [&](const EventSpec& event) {
@@ -157,6 +203,7 @@ void check_names(const ProjectionSpec& spec) {
     });
   };
   for (const std::string& type : spec.types()) {
+    if (!described(type)) refuse("\"events\" says nothing of the event " + type);
     for (const KeySpec& part : spec.key) {
       if (!has_field(type, part.field))
         refuse("the event " + type + " has no field \"" + part.field + "\" for the key");
@@ -177,7 +224,7 @@ ProjectionSpec ProjectionSpec::from_json(std::string_view json) {
   simdjson::dom::parser parser;
   element root;
   if (parser.parse(json.data(), json.size()).get(root) != simdjson::SUCCESS || !root.is_object()) {
-    refuse("it is not a JSON object");
+    refuse("it is no JSON object, or holds an integer beyond 64 bits");
   }
   ProjectionSpec spec;
   spec.name = text_of(root, "name");
@@ -194,7 +241,18 @@ ProjectionSpec ProjectionSpec::from_json(std::string_view json) {
     spec.events.push_back(event_of(type, members));
   }
   check_names(spec);
+  check_kinds(spec);
   return spec;
+}
+
+Kind ProjectionSpec::kind_of(std::string_view type, std::string_view field) const {
+  for (const EventSpec& event : events) {
+    if (event.type != type) continue;
+    for (const FieldSpec& candidate : event.fields) {
+      if (candidate.name == field) return candidate.kind;
+    }
+  }
+  return field == "position" ? Kind::integer : field == "created" ? Kind::datetime : Kind::any;
 }
 
 std::vector<std::string> ProjectionSpec::types() const {
@@ -211,9 +269,18 @@ std::vector<std::string> ProjectionSpec::types() const {
   return names;
 }
 
+bool ProjectionSpec::uses_created() const {
+  return !handlers.empty() ||
+         std::any_of(key.begin(), key.end(), [](const KeySpec& part) { return part.field == "created"; }) ||
+         std::any_of(columns.begin(), columns.end(), [](const ColumnSpec& column) {
+           return std::any_of(column.from.begin(), column.from.end(),
+                              [](const ColumnSpec::Source& source) { return source.field == "created"; });
+         });
+}
+
 bool ProjectionSpec::mergeable() const {
   return handlers.empty() && std::none_of(columns.begin(), columns.end(), [](const ColumnSpec& column) {
-           return column.operation == Operation::sum && (column.kind == Kind::real || column.kind == Kind::any);
+           return column.operation == Operation::sum && column.kind == Kind::real;
          });
 }
 

@@ -1,6 +1,6 @@
 #include "fold/table.hpp"
 
-#include <functional>
+#include <cstring>
 #include <string_view>
 
 #include "eventfold/error.hpp"
@@ -9,77 +9,85 @@ namespace eventfold {
 
 namespace {
 
-// The finalizer of MurmurHash3: every bit of the input reaches every bit of the output.
-std::uint64_t mix(std::uint64_t bits) {
-  bits ^= bits >> 33;
-  bits *= 0xff51afd7ed558ccd;
-  bits ^= bits >> 33;
-  bits *= 0xc4ceb9fe1a85ec53;
-  return bits ^ (bits >> 33);
+std::uint64_t hash_bytes(std::string_view bytes) {
+  std::uint64_t hash = bytes.size();
+  std::uint64_t word = 0;
+  for (; bytes.size() > 8; bytes.remove_prefix(8)) {
+    std::memcpy(&word, bytes.data(), 8);
+    hash = (std::rotl(hash, 5) ^ word) * 0x9e3779b97f4a7c15;
+  }
+  word = 0;
+  if (!bytes.empty()) std::memcpy(&word, bytes.data(), bytes.size());
+  return (std::rotl(hash, 5) ^ word) * 0x9e3779b97f4a7c15;
 }
+
+constexpr std::size_t kKeptRows = 1024;
 
 }  // namespace
 
-std::uint64_t Table::hash(std::span<const CellView> key) {
-  std::uint64_t hash = 0;
-  for (const CellView& part : key) {
-    const std::uint64_t bits =
-        part.has_bytes() ? std::hash<std::string_view>{}(part.view()) : static_cast<std::uint64_t>(part.integer);
-    hash = mix(hash * 31 + bits + static_cast<std::uint64_t>(part.type));
-  }
-  return hash;
+Table::Block::Block(std::size_t cell_count) : cells(static_cast<Cell*>(std::malloc(cell_count * sizeof(Cell)))) {
+  if (cells == nullptr) throw std::bad_alloc();
 }
 
-bool Table::equals(std::uint32_t row, std::span<const CellView> key) const {
-  for (std::size_t part = 0; part < keys_; ++part) {
-    if (!(this->key(row, part).view() == key[part])) return false;
-  }
-  return true;
+Table::Block::~Block() {
+  for (std::size_t index = 0; index < used; ++index) cells[index].~Cell();
+  std::free(static_cast<void*>(cells));
 }
 
-std::size_t Table::slot_of(std::span<const CellView> key, std::uint64_t hash) const {
-  const std::size_t mask = index_.size() - 1;
-  std::size_t slot = hash & mask;
-  while (index_[slot] != kNone && !(hashes_[index_[slot]] == hash && equals(index_[slot], key))) {
-    slot = (slot + 1) & mask;
-  }
-  return slot;
+std::uint64_t Table::bits(const CellView& part) {
+  const CellView value = as_key(part);
+  if (value.has_bytes()) return hash_bytes(value.view());
+  return static_cast<std::uint64_t>(value.integer);
 }
 
-std::uint32_t Table::find_or_insert(std::span<const CellView> key, bool& inserted) {
-  const std::uint64_t hashed = hash(key);
-  std::size_t slot = slot_of(key, hashed);
-  inserted = index_[slot] == kNone;
-  if (!inserted) return index_[slot];
-  if (rows() * 2 >= index_.size()) {
-    grow();
-    slot = slot_of(key, hashed);
-  }
-  if (rows() >= kNone) throw ProjectionError("a fold holds at most 4,294,967,295 rows");
-  const auto row = static_cast<std::uint32_t>(rows());
-  index_[slot] = row;
-  hashes_.push_back(hashed);
-  states_.push_back(0);
-  for (const CellView& part : key) cells_.emplace_back().set(part);
-  for (std::size_t column = keys_; column < stride_; ++column) cells_.emplace_back();
+std::uint32_t Table::insert(std::span<const CellView> key, std::uint32_t hash) {
+  if (rows_ * 2 >= index_.size()) grow();
+  const std::size_t slot = slot_of(key, hash);
+  if (rows_ >= kNone / 2) throw ProjectionError("a fold holds at most 2,147,483,647 rows");
+  Cell* const own = add_row();
+  const auto row = static_cast<std::uint32_t>(rows_++);
+  index_[slot] = {hash, row};
+  for (std::size_t part = 0; part < keys_; ++part) own[part].set(key[part]);
   return row;
 }
 
-void Table::clear() {
-  cells_.clear();
-  states_.clear();
-  hashes_.clear();
-  index_.assign(index_.size(), kNone);
+Cell* Table::add_row() {
+  const std::size_t number = rows_ + kFirstBlock;
+  const auto at = static_cast<std::size_t>(std::bit_width(number)) - 5;
+  if (at == blocks_.size()) blocks_.emplace_back((kFirstBlock << at) * stride_);
+  Block& block = blocks_[at];
+  Cell* const own = cells(rows_);
+  for (std::size_t index = 0; index < stride_; ++index) {
+    if (own + index < block.cells + block.used) {
+      own[index].set_null();
+      own[index].flags = 0;
+    } else {
+      new (own + index) Cell();
+      ++block.used;
+    }
+  }
+  return own;
 }
 
 void Table::grow() {
-  index_.assign(index_.size() * 2, kNone);
+  const std::vector<Entry> before = std::exchange(index_, std::vector<Entry>(index_.size() * 2));
   const std::size_t mask = index_.size() - 1;
-  for (std::uint32_t row = 0; row < hashes_.size(); ++row) {
-    std::size_t slot = hashes_[row] & mask;
-    while (index_[slot] != kNone) slot = (slot + 1) & mask;
-    index_[slot] = row;
+  for (const Entry& entry : before) {
+    if (entry.row == kNone) continue;
+    std::size_t slot = entry.hash & mask;
+    while (index_[slot].row != kNone) slot = (slot + 1) & mask;
+    index_[slot] = entry;
   }
+}
+
+void Table::clear() {
+  if (rows_ > kKeptRows) {
+    blocks_.clear();
+    index_ = std::vector<Entry>(16);
+  } else if (rows_ > 0) {
+    index_.assign(index_.size(), {});
+  }
+  rows_ = 0;
 }
 
 }  // namespace eventfold

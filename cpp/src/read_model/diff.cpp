@@ -1,6 +1,8 @@
 #include "read_model/diff.hpp"
 
-#include "eventfold/error.hpp"
+#include <algorithm>
+
+#include "fold/operations.hpp"
 #include "read_model/row_writer.hpp"
 #include "read_model/table_sql.hpp"
 
@@ -57,6 +59,19 @@ class Comparison : public RowVisitor {
   std::vector<CellView> key_;
 };
 
+void sort_by_key(const Fold& fold, std::vector<std::size_t>& rows) {
+  const std::size_t parts = fold.spec().key.size();
+  std::sort(rows.begin(), rows.end(), [&](std::size_t left, std::size_t right) {
+    for (std::size_t part = 0; part < parts; ++part) {
+      const CellView left_key = fold.key(left, part);
+      const CellView right_key = fold.key(right, part);
+      if (less(left_key, right_key)) return true;
+      if (less(right_key, left_key)) return false;
+    }
+    return false;
+  });
+}
+
 }  // namespace
 
 Written write_difference(Connection& connection, const Fold& fold) {
@@ -64,28 +79,21 @@ Written write_difference(Connection& connection, const Fold& fold) {
   Comparison comparison(fold);
   connection.visit(sql.select_all, sql.from, {}, comparison);
 
-  Written written;
-  std::vector<Value> parameters;
-  for (const auto& key : comparison.to_delete) {
-    parameters.clear();
-    for (std::size_t part = 0; part < key.size(); ++part) {
-      parameters.push_back(value_of(fold.spec().key[part].kind, key[part].view()));
-    }
-    Statement& statement = connection.prepare(sql.delete_row);
-    ResetGuard guard(statement);
-    statement.bind(parameters);
-    while (statement.step()) {
-    }
-    ++written.deleted;
-  }
-  ReadModelWriter writer(connection, fold, sql);
-  for (const std::size_t row : comparison.to_update) writer.update(row);
-  written.updated = static_cast<std::int64_t>(comparison.to_update.size());
+  std::vector<std::size_t> missing;
   for (std::size_t row = 0; row < fold.slots(); ++row) {
-    if (!fold.alive(row) || comparison.seen[row]) continue;
-    writer.insert(row);
-    ++written.inserted;
+    if (fold.alive(row) && !comparison.seen[row]) missing.push_back(row);
   }
+  sort_by_key(fold, missing);  // so that the table grows at its end
+
+  ReadModelWriter writer(connection, fold, sql);
+  for (const auto& key : comparison.to_delete) writer.remove(key);
+  for (const std::size_t row : comparison.to_update) writer.update(row);
+  for (const std::size_t row : missing) writer.insert(row);
+
+  Written written;
+  written.deleted = static_cast<std::int64_t>(comparison.to_delete.size());
+  written.updated = static_cast<std::int64_t>(comparison.to_update.size());
+  written.inserted = static_cast<std::int64_t>(missing.size());
   written.rows = static_cast<std::int64_t>(fold.size());
   return written;
 }

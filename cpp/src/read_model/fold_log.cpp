@@ -28,44 +28,60 @@ struct Worker {
   std::exception_ptr failure;
 };
 
+using Workers = std::vector<std::unique_ptr<Worker>>;
+
 class Team {
  public:
-  Team(std::vector<std::unique_ptr<Worker>>& workers, const ScanTypes& types) : workers_(workers), types_(types) {
-    for (auto& worker : workers_) threads_.emplace_back([this, &worker] { run(*worker); });
+  Team(Workers& workers, const ScanTypes& types) : workers_(workers), types_(types) {
+    try {
+      for (std::size_t index = 0; index < workers_.size(); ++index) {
+        threads_.emplace_back([this, index] { run(index); });
+      }
+    } catch (...) {  // no more threads to be had
+      stop();
+      throw;
+    }
   }
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
   ~Team() { stop(); }
 
+  // Throws the error that comes first in the log.
   void wait(const Progress& progress, Position total) {
     std::unique_lock lock(mutex_);
-    while (!finished_.wait_for(lock, kProgressPause, [this] { return running_ == 0; })) {
+    while (!finished_.wait_for(lock, kProgressPause, [this] { return ended_ == workers_.size(); })) {
       if (!progress) continue;
       lock.unlock();
       progress(done(), total);
       lock.lock();
     }
     lock.unlock();
-    stop();
     for (auto& worker : workers_) {
       if (worker->failure) std::rethrow_exception(worker->failure);
     }
   }
 
  private:
-  void run(Worker& worker) {
+  void run(std::size_t index) {
+    Worker& worker = *workers_[index];
     try {
-      for (Position at = worker.after; at < worker.until && !stopped_; at += kChunk) {
+      for (Position at = worker.after; at < worker.until && index < end_; at += kChunk) {
         fold_range(*worker.reader, worker.fold, types_, at, std::min(at + kChunk, worker.until));
         worker.done = std::min(at + kChunk, worker.until) - worker.after;
       }
     } catch (...) {
       worker.failure = std::current_exception();
-      stopped_ = true;
+      end_before(index);
     }
     const std::lock_guard lock(mutex_);
-    --running_;
+    ++ended_;
     finished_.notify_one();
+  }
+  // Later ranges are of no use, earlier ones may have an error that comes first.
+  void end_before(std::size_t index) {
+    std::size_t end = end_;
+    while (index < end && !end_.compare_exchange_weak(end, index)) {
+    }
   }
   Position done() const {
     Position sum = 0;
@@ -73,18 +89,17 @@ class Team {
     return sum;
   }
   void stop() {
-    stopped_ = true;
-    for (auto& thread : threads_) {
-      if (thread.joinable()) thread.join();
-    }
+    end_ = 0;
+    for (auto& thread : threads_) thread.join();
+    threads_.clear();
   }
 
-  std::vector<std::unique_ptr<Worker>>& workers_;
+  Workers& workers_;
   const ScanTypes& types_;
-  std::atomic<bool> stopped_{false};
+  std::atomic<std::size_t> end_ = SIZE_MAX;  // workers from this one on stop
   std::mutex mutex_;
   std::condition_variable finished_;
-  std::size_t running_ = workers_.size();
+  std::size_t ended_ = 0;
   std::vector<std::thread> threads_;
 };
 
@@ -101,58 +116,33 @@ std::vector<std::unique_ptr<Connection>> open_readers(EventLog& log, std::size_t
   return readers;
 }
 
-}  // namespace
-
-void fold_range(Connection& connection, Fold& fold, const ScanTypes& types, Position after, Position until) {
-  // the names of the scan are the events of the specification, in its order: so are the plans of the fold
-  const EventSink sink = [&fold](int plan, const EventView& event) { fold.apply(plan, event); };
-  if (fold.spec().handlers.empty()) {
-    scan_events(connection, types, after, until, sink);
-  } else {
-    const FoldingGuard guard(connection);
-    scan_copied_events(connection, types, after, until, sink);
-  }
-}
-
-ScanTypes scan_types(Connection& connection, const ProjectionSpec& spec) {
-  std::vector<std::string> names;
-  for (const EventSpec& event : spec.events) names.push_back(event.type);
-  return ScanTypes(connection, names);
-}
-
-Fold fold_log(EventLog& log, const Projection& projection, const FoldOptions& options, const Progress& progress) {
-  Connection& connection = log.connection();
-  const Position head = log.head();
-  const Position until = std::min(options.until.value_or(head), head);
-  ScanTypes types = scan_types(connection, *projection.spec);
-  types.choose_way(connection, 0, until);
-
-  const bool parallel = options.threads > 1 && projection.spec->mergeable() && until >= kWorthThreads;
-  auto readers = parallel ? open_readers(log, static_cast<std::size_t>(options.threads))
-                          : std::vector<std::unique_ptr<Connection>>();
-  if (readers.empty()) {
-    Fold fold(projection.spec);
-    fold.set_handler(projection.handler);
-    auto next_progress = std::chrono::steady_clock::now() + kProgressPause;
-    const Position chunk = projection.spec->handlers.empty() ? kChunk : kChunk / 16;
-    for (Position at = 0; at < until; at += chunk) {
-      fold_range(connection, fold, types, at, std::min(at + chunk, until));
-      if (progress && std::chrono::steady_clock::now() >= next_progress) {
-        progress(std::min(at + chunk, until), until);
-        next_progress = std::chrono::steady_clock::now() + kProgressPause;
-      }
+Fold fold_in_one(Connection& connection, const Projection& projection, const ScanTypes& types, Position until,
+                 const Progress& progress) {
+  Fold fold(projection.spec);
+  fold.set_handler(projection.handler);
+  auto next_progress = std::chrono::steady_clock::now() + kProgressPause;
+  const Position chunk = projection.spec->handlers.empty() ? kChunk : kChunk / 16;
+  for (Position at = 0; at < until; at += chunk) {
+    fold_range(connection, fold, types, at, std::min(at + chunk, until));
+    if (progress && std::chrono::steady_clock::now() >= next_progress) {
+      progress(std::min(at + chunk, until), until);
+      next_progress = std::chrono::steady_clock::now() + kProgressPause;
     }
-    if (progress) progress(until, until);
-    return fold;
   }
+  fold.set_handler(nullptr);
+  return fold;
+}
 
-  std::vector<std::unique_ptr<Worker>> workers;
+// Throws OrderMatters where the ranges cannot be joined.
+Fold fold_apart(std::vector<std::unique_ptr<Connection>> readers, const Projection& projection, const ScanTypes& types,
+                Position until, const Progress& progress) {
+  Workers workers;
   const auto count = static_cast<Position>(readers.size());
   for (Position index = 0; index < count; ++index) {
     workers.emplace_back(new Worker{std::move(readers[static_cast<std::size_t>(index)]),
                                     Fold(projection.spec, index > 0),
-                                    until * index / count,
-                                    until * (index + 1) / count,
+                                    until / count * index,
+                                    index + 1 == count ? until : until / count * (index + 1),
                                     {},
                                     {}});
   }
@@ -162,8 +152,51 @@ Fold fold_log(EventLog& log, const Projection& projection, const FoldOptions& op
     fold.merge(workers[index]->fold);
     workers[index].reset();
   }
-  if (progress) progress(until, until);
   return fold;
+}
+
+}  // namespace
+
+void fold_range(Connection& connection, Fold& fold, const ScanTypes& types, Position after, Position until) {
+  // the names of the scan are the events of the specification, in its order: so are the plans of the fold
+  const EventSink sink = [&fold](int plan, const EventView& event) { fold.feed(plan, event); };
+  if (fold.spec().handlers.empty()) {
+    scan_events(connection, types, after, until, sink);
+  } else {
+    const FoldingGuard guard(connection);
+    scan_copied_events(connection, types, after, until, sink);
+  }
+  fold.finish();
+}
+
+ScanTypes scan_types(Connection& connection, const ProjectionSpec& spec) {
+  std::vector<std::string> names;
+  for (const EventSpec& event : spec.events) names.push_back(event.type);
+  ScanTypes types(connection, names);
+  if (!spec.uses_created()) types.leave_out_created();
+  return types;
+}
+
+Fold fold_log(EventLog& log, const Projection& projection, const FoldOptions& options, const Progress& progress) {
+  Connection& connection = log.connection();
+  const Position head = log.head();
+  const Position until = std::min(options.until.value_or(head), head);
+  ScanTypes types = scan_types(connection, *projection.spec);
+  types.choose_way(connection, 0, until);
+
+  const auto fold = [&] {
+    if (options.threads > 1 && projection.spec->mergeable() && until >= kWorthThreads) {
+      auto readers = open_readers(log, static_cast<std::size_t>(options.threads));
+      try {
+        if (!readers.empty()) return fold_apart(std::move(readers), projection, types, until, progress);
+      } catch (const OrderMatters&) {
+      }
+    }
+    return fold_in_one(connection, projection, types, until, progress);
+  };
+  Fold folded = fold();
+  if (progress) progress(until, until);
+  return folded;
 }
 
 }  // namespace eventfold

@@ -17,6 +17,9 @@ Position Replay::scan(const Progress& progress) {
 
 Written Replay::write(std::string_view spec_hash) {
   if (!fold_) scan();
+  // whatever happens now, what was folded is not as of scan() any more
+  Fold fold = std::move(*fold_);
+  fold_.reset();
   Connection& connection = log_.connection();
   Transaction transaction(connection);
   const LogInfo now = log_.info();
@@ -24,10 +27,9 @@ Written Replay::write(std::string_view spec_hash) {
     throw WrongLog("The log was emptied or replaced while " + projection_.spec->name +
                    " was being replayed: run `manage.py events replay` again");
   }
-  fold_->set_handler(projection_.handler);
-  fold_range(connection, *fold_, scan_types(connection, *projection_.spec), scanned_.head, now.head);
-  scanned_.head = now.head;
-  Written written = write_difference(connection, *fold_);
+  fold.set_handler(projection_.handler);
+  fold_range(connection, fold, scan_types(connection, *projection_.spec), scanned_.head, now.head);
+  Written written = write_difference(connection, fold);
   written.head = now.head;
   connection.prepare(sql::write_checkpoint)
       .run({std::string_view(projection_.spec->name), spec_hash, std::string_view(now.log_id), now.epoch, now.head});

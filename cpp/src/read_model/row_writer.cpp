@@ -4,33 +4,58 @@
 
 namespace eventfold {
 
-void ReadModelWriter::insert(std::size_t row) { run(sql_.insert_row, row, true, true, false); }
-void ReadModelWriter::update(std::size_t row) {
-  if (!sql_.update_row.empty()) run(sql_.update_row, row, false, true, true);
-}
-void ReadModelWriter::remove(std::size_t row) { run(sql_.delete_row, row, false, false, true); }
-
-void ReadModelWriter::run(const std::string& sql, std::size_t row, bool keys_first, bool columns, bool keys_last) {
-  const ProjectionSpec& spec = fold_.spec();
-  const auto add_keys = [&] {
-    for (std::size_t part = 0; part < spec.key.size(); ++part) {
-      values_.push_back(value_of(spec.key[part].kind, fold_.key(row, part)));
-    }
-  };
+void ReadModelWriter::insert(std::size_t row) {
   values_.clear();
-  if (keys_first) add_keys();
-  for (std::size_t column = 0; columns && column < spec.columns.size(); ++column) {
-    values_.push_back(value_of(spec.columns[column].kind, fold_.column(row, column)));
+  add_key(row);
+  add_columns(row);
+  run(insert_, sql_.insert_row);
+}
+
+void ReadModelWriter::update(std::size_t row) {
+  if (sql_.update_row.empty()) return;
+  values_.clear();
+  add_columns(row);
+  add_key(row);
+  run(update_, sql_.update_row);
+}
+
+void ReadModelWriter::remove(std::size_t row) {
+  values_.clear();
+  add_key(row);
+  run(delete_, sql_.delete_row);
+}
+
+void ReadModelWriter::remove(std::span<const OwnedCell> key) {
+  values_.clear();
+  for (std::size_t part = 0; part < key.size(); ++part) {
+    values_.push_back(value_of(fold_.spec().key[part].kind, key[part].view()));
   }
-  if (keys_last) add_keys();
-  Statement& statement = connection_.prepare(sql);
-  ResetGuard guard(statement);
+  run(delete_, sql_.delete_row);
+}
+
+void ReadModelWriter::add_key(std::size_t row) {
+  const auto& key = fold_.spec().key;
+  for (std::size_t part = 0; part < key.size(); ++part) {
+    values_.push_back(value_of(key[part].kind, fold_.key(row, part)));
+  }
+}
+
+void ReadModelWriter::add_columns(std::size_t row) {
+  const auto& columns = fold_.spec().columns;
+  for (std::size_t column = 0; column < columns.size(); ++column) {
+    values_.push_back(value_of(columns[column].kind, fold_.column(row, column)));
+  }
+}
+
+void ReadModelWriter::run(Statement*& statement, const std::string& sql) {
+  if (statement == nullptr) statement = &connection_.prepare(sql);
+  ResetGuard guard(*statement);
   try {
-    statement.bind(values_);
-    while (statement.step()) {
+    statement->bind(values_);
+    while (statement->step()) {
     }
   } catch (const DatabaseError& error) {
-    throw ProjectionError("The table of " + spec.name +
+    throw ProjectionError("The table of " + fold_.spec().name +
                           " does not take a row that follows from the log: " + error.what());
   }
 }

@@ -1,12 +1,16 @@
 // Writes rows of a fold into the table of its read model.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "eventfold/connection.hpp"
 #include "eventfold/projection.hpp"
 #include "read_model/table_sql.hpp"
 
 namespace eventfold {
 
+// For one write after the other: the connection stays open, and the statements with it.
 class ReadModelWriter {
  public:
   ReadModelWriter(Connection& connection, const Fold& fold, const TableSql& sql)
@@ -15,12 +19,20 @@ class ReadModelWriter {
   void insert(std::size_t row);
   void update(std::size_t row);
   void remove(std::size_t row);
+  // A row that the fold does not have.
+  void remove(std::span<const OwnedCell> key);
 
  private:
-  void run(const std::string& sql, std::size_t row, bool keys_first, bool columns, bool keys_last);
+  void add_key(std::size_t row);
+  void add_columns(std::size_t row);
+  void run(Statement*& statement, const std::string& sql);
+
   Connection& connection_;
   const Fold& fold_;
   const TableSql& sql_;
+  Statement* insert_ = nullptr;
+  Statement* update_ = nullptr;
+  Statement* delete_ = nullptr;
   std::vector<Value> values_;
 };
 

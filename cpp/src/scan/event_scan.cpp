@@ -18,11 +18,33 @@ std::string placeholders(std::size_t count) {
   return text;
 }
 
-std::vector<Value> parameters_of(const ScanTypes& types, Position after, Position until) {
-  std::vector<Value> parameters{after, until};
-  for (const std::int64_t id : types.ids()) parameters.push_back(id);
-  return parameters;
-}
+// "(type_id BETWEEN ? AND ? OR ...)", a pair for each run of neighbouring ids. Three comparisons cost a row less than
+// looking it up in a list, which SQLite keeps as a table; past that the list is better.
+struct TypeFilter {
+  static constexpr std::size_t kRuns = 3;
+
+  explicit TypeFilter(std::span<const std::int64_t> type_ids) {
+    std::vector<std::int64_t> ids(type_ids.begin(), type_ids.end());
+    std::sort(ids.begin(), ids.end());
+    std::size_t runs = 0;
+    for (const std::int64_t id : ids) {
+      if (!parameters.empty() && parameters.back().integer + 1 == id) {
+        parameters.back() = id;
+        continue;
+      }
+      sql += runs++ ? " OR type_id BETWEEN ? AND ?" : " AND (type_id BETWEEN ? AND ?";
+      parameters.emplace_back(id);
+      parameters.emplace_back(id);
+    }
+    sql += ")";
+    if (runs <= kRuns) return;
+    sql = " AND type_id IN (" + placeholders(ids.size()) + ")";
+    parameters.assign(ids.begin(), ids.end());
+  }
+
+  std::string sql;
+  std::vector<Value> parameters;
+};
 
 class Visitor : public RowVisitor {
  public:
@@ -30,10 +52,10 @@ class Visitor : public RowVisitor {
   void row(std::span<const Value> columns) override {
     const int type = types_.index_of(columns[1].integer);
     if (type < 0) return;
-    if (columns[3].type != ValueType::text) {
+    if (columns[2].type != ValueType::text) {
       throw CorruptLog("the data of the event at position " + std::to_string(columns[0].integer) + " is not a text");
     }
-    sink_(type, {columns[0].integer, columns[2].integer, {}, columns[3].view()});
+    sink_(type, {columns[0].integer, columns.size() > 3 ? columns[3].integer : 0, {}, columns[2].view()});
   }
 
  private:
@@ -58,7 +80,8 @@ void ScanTypes::choose_way(Connection& connection, Position after, Position unti
   const std::int64_t enough = (until - after) / kRareFraction;
   std::int64_t found = 0;
   Statement& statement = connection.prepare(
-      "SELECT count(*) FROM (SELECT 1 FROM eventfold_event INDEXED BY eventfold_event_type "
+      "SELECT count(*) FROM (SELECT 1 FROM eventfold_event INDEXED BY "
+      "eventfold_event_type "
       "WHERE type_id = ? AND position > ? AND position <= ? LIMIT ?)");
   for (const std::int64_t id : ids_) {
     ResetGuard guard(statement);
@@ -73,26 +96,30 @@ void scan_events(Connection& connection, const ScanTypes& types, Position after,
                  const EventSink& sink) {
   if (types.empty() || after >= until) return;
   Visitor visitor(types, sink);
-  const auto parameters = parameters_of(types, after, until);
-  const std::string in_types = " AND type_id IN (" + placeholders(types.ids().size()) + ")";
-  constexpr const char* kColumns = "position, type_id, created, data";
-  if (types.by_index() && types.ids().size() > 1) {
-    // the index gives one type after the other; few rows, so they may be sorted
-    Statement& statement = connection.prepare(std::string("SELECT ") + kColumns +
-                                              " FROM eventfold_event INDEXED BY eventfold_event_type "
-                                              "WHERE position > ? AND position <= ?" +
-                                              in_types + " ORDER BY position");
-    ResetGuard guard(statement);
-    statement.bind(parameters);
-    while (statement.step()) {
-      const Value row[] = {statement.column(0), statement.column(1), statement.column(2), statement.column(3)};
-      visitor.row(row);
-    }
-    return;
+  const bool sorted = types.by_index() && types.ids().size() > 1;
+  std::vector<Value> parameters{after, until};
+  std::string filter;
+  if (types.by_index()) {
+    filter = " AND type_id IN (" + placeholders(types.ids().size()) + ")";
+    parameters.insert(parameters.end(), types.ids().begin(), types.ids().end());
+  } else {
+    const TypeFilter ranges(types.ids());
+    filter = ranges.sql;
+    parameters.insert(parameters.end(), ranges.parameters.begin(), ranges.parameters.end());
   }
+  const std::string columns = types.with_created() ? "position, type_id, data, created" : "position, type_id, data";
   const std::string way = types.by_index() ? "INDEXED BY eventfold_event_type" : "NOT INDEXED";
-  connection.visit(kColumns, "FROM eventfold_event " + way + " WHERE position > ? AND position <= ?" + in_types,
-                   parameters, visitor);
+  const std::string tail = "FROM eventfold_event " + way + " WHERE position > ? AND position <= ?" + filter;
+  if (!sorted) return connection.visit(columns, tail, parameters, visitor);
+  // the index gives one type after the other; few rows, so they may be sorted
+  Statement& statement = connection.prepare("SELECT " + columns + " " + tail + " ORDER BY position");
+  ResetGuard guard(statement);
+  statement.bind(parameters);
+  while (statement.step()) {
+    const Value row[] = {statement.column(0), statement.column(1), statement.column(2),
+                         types.with_created() ? statement.column(3) : Value(0)};
+    visitor.row(row);
+  }
 }
 
 void scan_copied_events(Connection& connection, const ScanTypes& types, Position after, Position until,
