@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -98,6 +99,24 @@ class Project:
 
     def makemigrations(self, *args: str, answers: str = "") -> str:
         return self.run("makemigrations", "shop", *args, answers=answers)
+
+    def update(self) -> None:
+        """makemigrations and migrate, in one process."""
+        self.python(
+            """
+            from django.core.management import call_command
+
+            call_command("makemigrations", "shop", interactive=False, verbosity=0)
+            call_command("migrate", interactive=False, verbosity=0)
+            """
+        )
+
+    def copy(self, folder: Path) -> "Project":
+        """The same project, database included, in another folder."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        copied = Project.__new__(Project)
+        copied.folder = folder
+        return copied
 
     def migrate(self, *args: str) -> str:
         return self.run("migrate", *args)

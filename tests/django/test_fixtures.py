@@ -172,8 +172,7 @@ def test_a_new_database_gets_the_same_positions_and_times(tmp_path):
         "class Sold(Event):\n    item = models.BigIntegerField()\n"
         "class Bought(Event):\n    item = models.BigIntegerField()\n"
     )
-    project.makemigrations()
-    project.migrate()
+    project.update()
     project.append("shop.Sold", {"item": 1}, {"item": 2})
     project.append("shop.Bought", {"item": 3})
     project.append("shop.Sold", {"item": 4})

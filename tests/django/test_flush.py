@@ -254,8 +254,7 @@ def test_run_syncdb_makes_the_views_of_apps_without_migrations(tmp_path):
 def test_flush_of_a_database_with_events_needs_an_option(tmp_path):
     project = Project(tmp_path)
     project.models(SHOP)
-    project.makemigrations()
-    project.migrate()
+    project.update()
     project.run("flush", "--no-input")
     project.append("shop.Sold", {"item": 1})
     with pytest.raises(Failed, match="The log of the database 'default' holds 1 events"):

@@ -16,14 +16,19 @@ def project(tmp_path):
     return Project(tmp_path)
 
 
-@pytest.fixture
-def sold(project):
-    """A project that has migrated the class Sold and recorded two events of it."""
+@pytest.fixture(scope="module")
+def sold_once(tmp_path_factory):
+    project = Project(tmp_path_factory.mktemp("sold"))
     project.models(SOLD)
-    project.makemigrations()
-    project.migrate()
+    project.update()
     project.append("shop.Sold", {"item": 1, "title": "one"}, {"item": 2, "title": "two"})
     return project
+
+
+@pytest.fixture
+def sold(sold_once, tmp_path):
+    """A project that has migrated the class Sold and recorded two events of it."""
+    return sold_once.copy(tmp_path)
 
 
 def test_makemigrations_sees_an_event_class_and_then_has_nothing_to_do(project):
@@ -52,8 +57,7 @@ def test_an_added_field_shows_its_default_on_old_events(sold):
 
 def test_a_changed_default_is_for_new_events_only(sold):
     sold.models(SOLD + "        branch = models.CharField(max_length=20, default='main')\n")
-    sold.makemigrations()
-    sold.migrate()
+    sold.update()
     sold.models(SOLD + "        branch = models.CharField(max_length=20, default='other')\n")
     assert "Alter field branch on sold" in sold.makemigrations()
     sold.migrate()
@@ -69,36 +73,34 @@ def test_an_added_field_shows_the_default_that_makemigrations_asked_for(sold):
     assert [row["count"] for row in sold.view("shop_sold")] == [42, 42]
 
 
-@pytest.mark.parametrize(
-    ("field", "shown"),
-    [
-        ("models.TextField(null=True)", None),
-        ("models.TextField(blank=True)", ""),
-        ("models.BooleanField(default=True)", 1),
-        ("models.FloatField(default=0.1)", 0.1),
-        ("models.DecimalField(max_digits=6, decimal_places=2, default='1.50')", 1.5),
-        ("models.DecimalField(max_digits=6, decimal_places=2, default=3)", 3),
-        ("models.DateField(default='2020-02-29')", "2020-02-29"),
-        ("models.TimeField(default='12:30')", "12:30:00"),
-        ("models.DateTimeField(default='2020-02-29T12:00:00.5Z')", "2020-02-29 12:00:00.500000"),
-        ("models.DurationField(default='00:00:01')", 1_000_000),
-        ("models.UUIDField(default='12345678-1234-5678-1234-567812345678')", "12345678123456781234567812345678"),
-        ("models.JSONField(default=dict)", "{}"),
-        ("models.BinaryField(default=b'\\x00\\xff')", b"\x00\xff"),
-        ("models.GenericIPAddressField(default='::1')", "::1"),
-    ],
-)
-def test_a_default_of_each_type_is_stored_as_django_stores_it(sold, field, shown):
-    sold.models(SOLD + f"        added = {field}\n")
-    sold.makemigrations()
-    sold.migrate()
-    assert [row["added"] for row in sold.view("shop_sold")] == [shown, shown]
+ADDED = [
+    ("models.TextField(null=True)", None),
+    ("models.TextField(blank=True)", ""),
+    ("models.BooleanField(default=True)", 1),
+    ("models.FloatField(default=0.1)", 0.1),
+    ("models.DecimalField(max_digits=6, decimal_places=2, default='1.50')", 1.5),
+    ("models.DecimalField(max_digits=6, decimal_places=2, default=3)", 3),
+    ("models.DateField(default='2020-02-29')", "2020-02-29"),
+    ("models.TimeField(default='12:30')", "12:30:00"),
+    ("models.DateTimeField(default='2020-02-29T12:00:00.5Z')", "2020-02-29 12:00:00.500000"),
+    ("models.DurationField(default='00:00:01')", 1_000_000),
+    ("models.UUIDField(default='12345678-1234-5678-1234-567812345678')", "12345678123456781234567812345678"),
+    ("models.JSONField(default=dict)", "{}"),
+    ("models.BinaryField(default=b'\\x00\\xff')", b"\x00\xff"),
+    ("models.GenericIPAddressField(default='::1')", "::1"),
+]
+
+
+def test_a_default_of_each_type_is_stored_as_django_stores_it(sold):
+    sold.models(SOLD + "".join(f"        added{n} = {field}\n" for n, (field, _) in enumerate(ADDED)))
+    sold.update()
+    for row in sold.view("shop_sold"):
+        assert [row[f"added{n}"] for n in range(len(ADDED))] == [shown for _, shown in ADDED]
 
 
 def test_a_default_that_is_computed_is_computed_once(sold):
     sold.models("import uuid\n" + SOLD.replace("\n    ", "\n") + "    key = models.UUIDField(default=uuid.uuid4)\n")
-    sold.makemigrations()
-    sold.migrate()
+    sold.update()
     keys = {row["key"] for row in sold.view("shop_sold")}
     sold.migrate()
     assert len(keys) == 1
@@ -107,8 +109,7 @@ def test_a_default_that_is_computed_is_computed_once(sold):
 
 def test_a_field_is_added_forward_and_backward(sold):
     sold.models(SOLD + "        branch = models.CharField(max_length=20, default='main')\n")
-    sold.makemigrations()
-    sold.migrate()
+    sold.update()
     sold.append("shop.Sold", {"item": 3, "title": "three", "branch": "east"})
     sold.migrate("shop", "0001")
     assert [*sold.view("shop_sold")[0]] == ["position", "item", "title"]
@@ -254,64 +255,72 @@ def test_options_and_lengths_change_no_view(sold):
         SOLD.replace("50", "60")
         + "        class Meta:\n            verbose_name = 'sale'\n            ordering = ['-position']\n"
     )
-    sold.makemigrations()
-    sold.migrate()
+    sold.update()
     assert sold.rows("SELECT sql FROM sqlite_master WHERE name = 'shop_sold'") == before
 
 
-@pytest.mark.parametrize(
-    ("old", "recorded", "new", "shown"),
-    [
-        ("IntegerField()", [1, -2], "CharField(max_length=20)", ["1", "-2"]),
-        ("CharField(max_length=20)", ["1", "-2"], "IntegerField()", [1, -2]),
-        ("IntegerField()", [1, 2], "FloatField()", [1.0, 2.0]),
-        ("FloatField()", [1.0, 2.0], "IntegerField()", [1, 2]),
-        ("FloatField()", [1.5, 2.0], "DecimalField(max_digits=9, decimal_places=2)", [1.5, 2]),
-        ("DecimalField(max_digits=9, decimal_places=2)", ["1.50", "2.00"], "FloatField()", [1.5, 2.0]),
-        ("IntegerField()", [0, 1], "BooleanField()", [0, 1]),
-        ("BooleanField()", [True, False], "IntegerField()", [1, 0]),
-        (
-            "DateTimeField()",
-            ["2020-01-02T03:04:05.5Z", "2020-01-02T00:00:00Z"],
-            "DateField()",
-            ["2020-01-02", "2020-01-02"],
-        ),
-        (
-            "DateField()",
-            ["2020-01-02", "1999-12-31"],
-            "DateTimeField()",
-            ["2020-01-02 00:00:00", "1999-12-31 00:00:00"],
-        ),
-        (
-            "DateTimeField()",
-            ["2020-01-02T03:04:05.5Z", "2020-01-02T00:00:00Z"],
-            "TimeField()",
-            ["03:04:05.5", "00:00:00"],
-        ),
-        (
-            "CharField(max_length=50)",
-            ["12345678-1234-5678-1234-567812345678", "0" * 32],
-            "UUIDField()",
-            ["12345678123456781234567812345678", "0" * 32],
-        ),
-        ("CharField(max_length=50)", ["a", "1"], "JSONField()", ['"a"', '"1"']),
-        ("JSONField()", [[1, {"a": 2}], "x"], "TextField()", ['[1,{"a":2}]', "x"]),
-        ("IntegerField()", [1, 2], "DurationField()", [1, 2]),
-        ("IntegerField(null=True)", [1, None], "CharField(max_length=20, null=True)", ["1", None]),
-    ],
-)
-def test_values_of_an_altered_field_are_read_as_its_new_type(project, old, recorded, new, shown):
-    project.models(f"class Sold(Event):\n    value = models.{old}\n")
-    project.makemigrations()
-    project.migrate()
-    project.append("shop.Sold", *({"value": value} for value in recorded))
-    project.models(f"class Sold(Event):\n    value = models.{new}\n")
-    assert "Alter field value on sold" in project.makemigrations()
-    project.migrate()
-    assert [row["value"] for row in project.view("shop_sold")] == shown
+ALTERED = [
+    ("IntegerField()", [1, -2], "CharField(max_length=20)", ["1", "-2"]),
+    ("CharField(max_length=20)", ["1", "-2"], "IntegerField()", [1, -2]),
+    ("IntegerField()", [1, 2], "FloatField()", [1.0, 2.0]),
+    ("FloatField()", [1.0, 2.0], "IntegerField()", [1, 2]),
+    ("FloatField()", [1.5, 2.0], "DecimalField(max_digits=9, decimal_places=2)", [1.5, 2]),
+    ("DecimalField(max_digits=9, decimal_places=2)", ["1.50", "2.00"], "FloatField()", [1.5, 2.0]),
+    ("IntegerField()", [0, 1], "BooleanField()", [0, 1]),
+    ("BooleanField()", [True, False], "IntegerField()", [1, 0]),
+    (
+        "DateTimeField()",
+        ["2020-01-02T03:04:05.5Z", "2020-01-02T00:00:00Z"],
+        "DateField()",
+        ["2020-01-02", "2020-01-02"],
+    ),
+    (
+        "DateField()",
+        ["2020-01-02", "1999-12-31"],
+        "DateTimeField()",
+        ["2020-01-02 00:00:00", "1999-12-31 00:00:00"],
+    ),
+    (
+        "DateTimeField()",
+        ["2020-01-02T03:04:05.5Z", "2020-01-02T00:00:00Z"],
+        "TimeField()",
+        ["03:04:05.5", "00:00:00"],
+    ),
+    (
+        "CharField(max_length=50)",
+        ["12345678-1234-5678-1234-567812345678", "0" * 32],
+        "UUIDField()",
+        ["12345678123456781234567812345678", "0" * 32],
+    ),
+    ("CharField(max_length=50)", ["a", "1"], "JSONField()", ['"a"', '"1"']),
+    ("JSONField()", [[1, {"a": 2}], "x"], "TextField()", ['[1,{"a":2}]', "x"]),
+    ("IntegerField()", [1, 2], "DurationField()", [1, 2]),
+    ("IntegerField(null=True)", [1, None], "CharField(max_length=20, null=True)", ["1", None]),
+]
+
+
+def test_values_of_an_altered_field_are_read_as_its_new_type(project):
+    def declare(index):
+        fields = (f"    value{n} = models.{case[index]}\n" for n, case in enumerate(ALTERED))
+        project.models("class Sold(Event):\n" + "".join(fields))
+        project.update()
+
+    def values():
+        rows = project.view("shop_sold")
+        return [[row[f"value{n}"] for row in rows] for n in range(len(ALTERED))]
+
+    declare(0)
+    project.append(
+        "shop.Sold", *({f"value{n}": case[1][event] for n, case in enumerate(ALTERED)} for event in range(2))
+    )
+    before = values()
+    declare(2)
+    shown = [case[3] for case in ALTERED]
+    assert values() == shown
     project.migrate("shop", "0001")
+    assert values() == before
     project.migrate("shop")
-    assert [row["value"] for row in project.view("shop_sold")] == shown
+    assert values() == shown
 
 
 @pytest.mark.parametrize(
@@ -327,8 +336,7 @@ def test_values_of_an_altered_field_are_read_as_its_new_type(project, old, recor
 )
 def test_a_type_that_old_values_cannot_be_read_as_is_refused(project, old, recorded, new):
     project.models(f"class Sold(Event):\n    value = models.{old}\n")
-    project.makemigrations()
-    project.migrate()
+    project.update()
     project.append("shop.Sold", *({"value": value} for value in recorded))
     before = project.view("shop_sold")
     project.models(f"class Sold(Event):\n    value = models.{new}\n")
@@ -346,8 +354,7 @@ INDEXED = SOLD.replace("BigIntegerField()", "BigIntegerField(db_index=True)")
 
 def test_an_index_that_is_added_later_finds_old_events(sold):
     sold.models(INDEXED)
-    sold.makemigrations()
-    sold.migrate()
+    sold.update()
     assert sold.rows("SELECT slot1, slot2, slot3, slot4 FROM eventfold_event") == [
         (1, None, None, None),
         (2, None, None, None),
@@ -362,14 +369,12 @@ def test_an_index_that_is_added_later_finds_old_events(sold):
 
 def test_a_further_index_moves_slots_and_values_with_it(sold):
     sold.models(INDEXED)
-    sold.makemigrations()
-    sold.migrate()
+    sold.update()
     sold.models(
         INDEXED.replace("max_length=50", "max_length=50, db_index=True")
         + "        amount = models.IntegerField(default=5, db_index=True)\n"
     )
-    sold.makemigrations()
-    sold.migrate()
+    sold.update()
     assert sold.rows("SELECT slot1, slot2, slot3, slot4 FROM eventfold_event") == [
         (5, 1, "one", None),
         (5, 2, "two", None),
@@ -381,8 +386,7 @@ def test_a_further_index_moves_slots_and_values_with_it(sold):
 
 def test_slots_of_events_that_eventlog_recorded_are_filled_by_the_next_migrate(project):
     project.models(INDEXED)
-    project.makemigrations()
-    project.migrate()
+    project.update()
     project.append("shop.Sold", {"item": 1, "title": "one"})
     project.migrate()
     assert project.rows("SELECT slot1 FROM eventfold_event") == [(1,)]
@@ -416,8 +420,7 @@ def test_slots_as_the_class_fills_them_are_what_the_view_expects(project):
             day = models.DateField(null=True, db_index=True)
         """
     )
-    project.makemigrations()
-    project.migrate()
+    project.update()
     project.python(
         """
         import datetime, uuid
@@ -544,8 +547,7 @@ def test_the_log_is_not_removed_while_it_holds_events(sold):
 
 def test_an_empty_log_is_removed_with_its_views_and_comes_back(project):
     project.models(SOLD)
-    project.makemigrations()
-    project.migrate()
+    project.update()
     project.migrate("eventfold", "zero")
     assert project.rows("SELECT name FROM sqlite_master WHERE name LIKE '%eventfold%' OR type = 'view'") == []
     project.migrate()
@@ -557,8 +559,7 @@ def test_views_do_not_hinder_migrations_of_ordinary_tables(sold):
         SOLD + "    class Shelf(models.Model):\n        name = models.CharField(max_length=10)\n"
         "        old = models.IntegerField(default=1)\n"
     )
-    sold.makemigrations()
-    sold.migrate()
+    sold.update()
     sold.migration(
         3,
         "change",
@@ -574,8 +575,7 @@ def test_views_do_not_hinder_migrations_of_ordinary_tables(sold):
 
 def test_a_table_in_the_place_of_a_view_is_not_touched(project):
     project.models("class Sold(models.Model):\n    item = models.BigIntegerField()\n")
-    project.makemigrations()
-    project.migrate()
+    project.update()
     project.migration(
         2,
         "other",
@@ -595,8 +595,7 @@ def test_check_reports_a_view_that_does_not_fit_its_class(sold):
     sold.models(SOLD + "        branch = models.TextField(default='main')\n")
     with pytest.raises(Failed, match=r"eventfold.E102\) shop.Sold has a view that no longer fits the class"):
         sold.run("check", "--database", "default")
-    sold.makemigrations()
-    sold.migrate()
+    sold.update()
     assert "no issues" in sold.run("check", "--database", "default")
 
 
@@ -663,8 +662,7 @@ def test_a_router_decides_which_database_has_the_log_and_the_views(tmp_path):
         """,
     )
     project.models(SOLD)
-    project.makemigrations()
-    project.migrate()
+    project.update()
     project.migrate("--database", "other")
     assert project.views() == ["shop_sold"]
     assert (
@@ -682,8 +680,7 @@ def test_two_databases_have_a_log_each(tmp_path):
         tmp_path, 'DATABASES["other"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": "other.sqlite3"}'
     )
     project.models(SOLD)
-    project.makemigrations()
-    project.migrate()
+    project.update()
     project.migrate("--database", "other")
     code = """
         from django.db import connections
@@ -725,8 +722,7 @@ def test_without_time_zones_times_are_local_as_djangos(tmp_path):
         "class Plain(models.Model):\n    created = models.DateTimeField(auto_now_add=True)\n"
         "    at = models.DateTimeField()\n"
     )
-    project.makemigrations()
-    project.migrate()
+    project.update()
     project.python(
         """
         import datetime
