@@ -51,6 +51,8 @@ from tests.django.books.models import Shelf
 from tests.django.fields.events import Everything
 from tests.django.fields.models import Plain
 from tests.django.fields.values import CORNERS, NUMBER_FIELDS, TEXT_FIELDS, rows
+from tests.django.shelves.events import Stored
+from tests.django.shelves.read_models import Place
 
 pytestmark = pytest.mark.django_db
 
@@ -523,3 +525,15 @@ def test_subqueries_join_events_with_tables(recorded):
             .values_list("same")
         )
     )
+
+
+@pytest.mark.parametrize("value", [{"k": [1, None, "é"]}, [1e16, 0.1], {"ä": {"b": 1}}, [], "é"], ids=str)
+def test_a_json_value_of_a_read_model_is_found_as_one_of_an_event(db, value):
+    Stored.objects.create(shelf="a", row=1, title="One", tags=value)
+    for model in (Stored, Place):
+        assert model.objects.get(tags=value).tags == value
+        assert model.objects.filter(tags__in=[value]).count() == 1
+        if isinstance(value, dict):
+            (key, part), *_ = value.items()
+            assert model.objects.filter(**{f"tags__{key}": part}).count() == 1
+            assert model.objects.filter(tags__has_key=key).count() == 1
