@@ -5,6 +5,7 @@ from django.contrib.auth.models import Group, User
 from django.core.management import CommandError
 from django.db import connection, transaction
 from django.db.models.signals import post_save
+from django.test import override_settings
 
 from eventfold.django import projector, projectors
 from eventfold.django.replay import replay
@@ -212,6 +213,31 @@ def test_progress_is_told(monkeypatch):
     replay(Author, "default", progress=lambda done, total: told.append((done, total)))
     positions = list(Noted.objects.order_by("position").values_list("position", flat=True))
     assert told == [*((position, positions[-1]) for position in positions), (positions[-1], positions[-1])]
+
+
+@override_settings(DEBUG=True)
+@pytest.mark.django_db
+def test_it_takes_the_event_or_the_alias_too_or_all_that_post_save_sends(declared):
+    seen = []
+
+    @projector("shelves.Noted", reads="shelves.Author")
+    def of_event(event):
+        seen.append(event.author)
+
+    @projector("shelves.Noted", reads="shelves.Author")
+    def of_event_and_alias(event, using):
+        seen.append(using)
+
+    @projector("shelves.Noted", reads="shelves.Author")
+    def of_all(instance, created, raw, **kwargs):
+        seen.append((created, raw, instance.author, sorted(kwargs)))
+
+    Noted.objects.create(author="bob", words=1)
+    live = list(seen)
+    assert live == ["bob", "default", (True, False, "bob", ["sender", "signal", "update_fields", "using"])]
+    seen.clear()
+    replayed("shelves.Author")
+    assert seen == live
 
 
 def test_it_names_its_events():

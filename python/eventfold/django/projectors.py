@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import wraps
 from inspect import Parameter, signature
 from typing import Any, TypeVar
 
@@ -102,7 +101,6 @@ def _as_receiver(function: Callable[..., Any]) -> Callable[..., None]:
     takes_all = any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values())
     takes_using = "using" in parameters
 
-    @wraps(function)  # so that `events status` names it
     def receive(**kwargs: Any) -> None:
         if takes_all:
             function(**kwargs)
@@ -111,4 +109,6 @@ def _as_receiver(function: Callable[..., Any]) -> Callable[..., None]:
         else:
             function(kwargs["instance"])
 
+    # So that `events status` names it. Not by wraps(), by which Django would see the function's parameters.
+    receive.__module__, receive.__qualname__ = function.__module__, function.__qualname__
     return receive
