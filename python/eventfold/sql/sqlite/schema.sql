@@ -31,7 +31,8 @@ CREATE TABLE IF NOT EXISTS eventfold_event (
     created INTEGER NOT NULL,          -- microseconds since 1970-01-01 UTC
     stream_id INTEGER,
     version INTEGER,                   -- number within the stream
-    slot1, slot2, slot3, slot4,        -- values of a type's indexed fields, shared by all types
+    slot1 NUMERIC, slot2 NUMERIC,      -- values of indexed fields, shared by all types: two numbers and two texts,
+    slot3 TEXT, slot4 TEXT,            -- with the affinity of the columns that they are joined with
     data TEXT NOT NULL,
     event_id BLOB NOT NULL,            -- UUIDv7; no index: a random key would slow the log as it grows
     metadata TEXT,
