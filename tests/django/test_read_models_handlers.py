@@ -4,8 +4,13 @@ import datetime
 
 import pytest
 from django.core.management import CommandError
+from django.db import models
 from django.test import override_settings
+from django.test.utils import isolate_apps
 
+from eventfold.django import Event, ReadModel, on
+from eventfold.django.handlers import EventReader, RowHandler
+from eventfold.django.type_fields import TypeFields
 from eventfold.errors import ProjectionError
 from tests.django.shelves.events import Noted, Stored, Taken
 from tests.django.shelves.helpers import replayed, rows
@@ -110,6 +115,7 @@ def test_an_event_is_seen_as_it_was_created(monkeypatch):
 
 
 @override_settings(USE_TZ=False)
+@pytest.mark.filterwarnings("ignore:The view of")
 def test_times_are_local_without_time_zones(monkeypatch):
     seen = []
     handle(monkeypatch, lambda row, event: seen.append(event.created))
@@ -118,3 +124,41 @@ def test_times_are_local_without_time_zones(monkeypatch):
     assert seen == [handler_saw]
     assert Place.objects.get().last_change == handler_saw
     assert handler_saw - created < datetime.timedelta(minutes=1)
+
+
+class Backwards(models.CharField):
+    """A field class of a project's own."""
+
+    def get_prep_value(self, value):
+        return value[::-1]
+
+    def from_db_value(self, value, expression, connection):
+        return value[::-1]
+
+
+@isolate_apps("tests.django.shelves")
+def test_a_field_of_the_projects_own_reads_and_stores_its_values_itself():
+    class Named(Event):
+        name = Backwards(max_length=9)
+
+        class Meta:
+            app_label = "shelves"
+
+    class Known(ReadModel):
+        name = Backwards(max_length=9, primary_key=True)
+        nick = Backwards(max_length=9, default="")
+
+        class Projection:
+            key = "name"
+
+            @on("shelves.Taken")
+            def taken(row, event):
+                row.nick = row.name[:2] + event.by
+
+        class Meta:
+            app_label = "shelves"
+
+    assert EventReader(Named, TypeFields(), "default")(1, 0, '{"name":"nna"}').name == "ann"
+    row = {"name": "nna", "nick": ""}
+    RowHandler(Known, "default", {})(row, ("shelves.Taken", 1, 0, '{"shelf":"a","row":1,"by":"y"}'))
+    assert row == {"name": "nna", "nick": "yna"}

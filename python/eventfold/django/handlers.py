@@ -19,6 +19,7 @@ from eventfold.django.type_fields import TypeFields
 from eventfold.errors import CorruptLog, EventfoldError, ProjectionError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_UNFIT = (ValueError, TypeError, AttributeError, ArithmeticError, ValidationError)  # a value is not what it should be
 
 
 class EventReader:
@@ -29,7 +30,12 @@ class EventReader:
         self._alias = alias
         self._names = [field.attname for field in model._meta.concrete_fields]
         self._fields = [
-            (field, known.keys(json_key(field)), len(known.kinds.get(json_key(field), [])) > 1)
+            (
+                field.attname,
+                known.keys(json_key(field)),
+                _plain_type(field),
+                _reading(field, alias, mixed=len(known.kinds.get(json_key(field), [])) > 1),
+            )
             for field in event_fields(model)
         ]
         self._missing = known.defaults
@@ -44,29 +50,45 @@ class EventReader:
         }
         try:
             found = json.loads(data)
-            for field, keys, mixed in self._fields:
+            for name, keys, plain, read in self._fields:
                 value = next((found[key] for key in keys if key in found), self._missing.get(keys[0]))
-                values[field.attname] = None if value is None else _python_value(field, value, mixed)
-        except (ValueError, TypeError, AttributeError, ArithmeticError, ValidationError) as error:
+                values[name] = value if value is None or type(value) is plain else read(value)
+        except _UNFIT as error:
             raise CorruptLog(f"{self._model._meta.label} at position {position}: {error}") from error
         return self._model.from_db(self._alias, self._names, [values[name] for name in self._names])
 
 
-def _python_value(field: AnyField, value: Any, mixed: bool) -> Any:
-    """Return the Python value of a JSON one. `mixed`: it may be of another kind, and is null where it does not fit."""
+def _plain_type(field: AnyField) -> type | None:
+    """Return the Python type that a field of Django's own reads and stores as it is."""
+    return _PLAIN.get(column_kind(field)) if type(field).__module__.startswith("django.db.models.") else None
+
+
+_PLAIN = {"text": str, "integer": int, "real": float}
+
+
+def _reading(field: AnyField, alias: str, mixed: bool) -> Callable[[Any], Any]:
+    """Return what makes the Python value of a JSON one. `mixed`: old events may have it in another kind, else null."""
     kind = kind_of(field)
-    try:
+    from_db_value = getattr(field, "from_db_value", None)
+
+    def read(value: Any) -> Any:
         if kind == "duration":
             return timedelta(microseconds=value)
         if kind == "binary":
             return bytes.fromhex(value)
         if kind == "json":
             return value
+        if from_db_value is not None:  # a field class of the project's own
+            return from_db_value(value, None, connections[alias])
         return field.to_python(value)
-    except (ValueError, TypeError, ArithmeticError, ValidationError):
-        if mixed:
+
+    def read_if_it_fits(value: Any) -> Any:
+        try:
+            return read(value)
+        except _UNFIT:
             return None
-        raise
+
+    return read_if_it_fits if mixed else read
 
 
 class RowHandler:
@@ -81,7 +103,7 @@ class RowHandler:
         self._values = [
             (field.column, _converters(field, connections[alias]) if field in folded else None) for field in fields
         ]
-        self._columns = [(field, str(field.column), _UNCHANGED.get(column_kind(field))) for field in own_columns(model)]
+        self._columns = [(field, str(field.column), _plain_type(field)) for field in own_columns(model)]
         self._readers = {
             label: EventReader(declared_model(label), known.get(label, TypeFields()), alias)
             for label in model.projection.handled_labels()
@@ -98,9 +120,9 @@ class RowHandler:
         happened = self._readers[label](position, created, data)
         for method in self._methods[label]:
             method(instance, happened)
-        for field, column, unchanged in self._columns:
+        for field, column, plain in self._columns:
             value = getattr(instance, field.attname)
-            row[column] = value if type(value) is unchanged else stored(field, value, connection)
+            row[column] = value if type(value) is plain else stored(field, value, connection)
 
     def _instance(self, row: dict[str, Any], connection: BaseDatabaseWrapper) -> Any:
         values = []
@@ -110,10 +132,6 @@ class RowHandler:
                 value = convert(value, connection)
             values.append(value)
         return self._model.from_db(self._alias, self._names, values)
-
-
-_UNCHANGED = {"text": str, "integer": int, "real": float}
-"""The Python type of a kind that is stored as it is."""
 
 
 def _converters(field: AnyField, connection: BaseDatabaseWrapper) -> list[Callable[[Any, Any], Any]]:
