@@ -9,7 +9,8 @@ from django.test import override_settings
 from django.test.utils import isolate_apps
 
 from eventfold.django import Event, ReadModel, on
-from eventfold.django.handlers import EventReader, RowHandler
+from eventfold.django.event_reader import EventReader
+from eventfold.django.handlers import RowHandler
 from eventfold.django.type_fields import TypeFields
 from eventfold.errors import ProjectionError
 from tests.django.shelves.events import Noted, Stored, Taken

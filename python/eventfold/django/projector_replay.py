@@ -11,8 +11,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from eventfold import _core
 from eventfold.django import shadow
+from eventfold.django.event_reader import EventReader
 from eventfold.django.gate import native
-from eventfold.django.handlers import EventReader
 from eventfold.django.projectors import Projector
 from eventfold.django.registry import known_fields
 from eventfold.django.transactions import ImmediateAtomic

@@ -1,0 +1,87 @@
+"""Recorded events as instances of their class, without the view."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import connections
+
+from eventfold.django.kinds import AnyField, event_fields, json_key, kind_of
+from eventfold.django.specification import column_kind
+from eventfold.django.type_fields import TypeFields
+from eventfold.errors import CorruptLog
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_UNFIT = (ValueError, TypeError, AttributeError, ArithmeticError, ValidationError)  # a value is not what it should be
+
+
+class EventReader:
+    """Makes instances of one event class from what the log has of them."""
+
+    def __init__(self, model: Any, known: TypeFields, alias: str) -> None:
+        self._model = model
+        self._alias = alias
+        self._names = [field.attname for field in model._meta.concrete_fields]
+        self._fields = [
+            (
+                field.attname,
+                known.keys(json_key(field)),
+                plain_type(field),
+                _reading(field, alias, mixed=len(known.kinds.get(json_key(field), [])) > 1),
+            )
+            for field in event_fields(model)
+        ]
+        self._missing = known.defaults
+
+    def __call__(self, position: int, created: int, data: str) -> Any:
+        """`created` in microseconds since 1970-01-01 UTC, `data` as canonical JSON. Raises CorruptLog."""
+        moment = _EPOCH + timedelta(microseconds=created)
+        values = {
+            "position": position,
+            # as the view shows it: naive and local where USE_TZ is False
+            "created": moment if settings.USE_TZ else moment.astimezone().replace(tzinfo=None),
+        }
+        try:
+            found = json.loads(data)
+            for name, keys, plain, read in self._fields:
+                value = next((found[key] for key in keys if key in found), self._missing.get(keys[0]))
+                values[name] = value if value is None or type(value) is plain else read(value)
+        except _UNFIT as error:
+            raise CorruptLog(f"{self._model._meta.label} at position {position}: {error}") from error
+        return self._model.from_db(self._alias, self._names, [values[name] for name in self._names])
+
+
+def plain_type(field: AnyField) -> type | None:
+    """Return the Python type that a field of Django's own reads and stores as it is."""
+    return _PLAIN.get(column_kind(field)) if type(field).__module__.startswith("django.db.models.") else None
+
+
+_PLAIN = {"text": str, "integer": int, "real": float}
+
+
+def _reading(field: AnyField, alias: str, mixed: bool) -> Callable[[Any], Any]:
+    """Return what makes the Python value of a JSON one. `mixed`: old events may have it in another kind, else null."""
+    kind = kind_of(field)
+    from_db_value = getattr(field, "from_db_value", None)
+
+    def read(value: Any) -> Any:
+        if kind == "duration":
+            return timedelta(microseconds=value)
+        if kind == "binary":
+            return bytes.fromhex(value)
+        if kind == "json":
+            return value
+        if from_db_value is not None:  # a field class of the project's own
+            return from_db_value(value, None, connections[alias])
+        return field.to_python(value)
+
+    def read_if_it_fits(value: Any) -> Any:
+        try:
+            return read(value)
+        except _UNFIT:
+            return None
+
+    return read_if_it_fits if mixed else read
