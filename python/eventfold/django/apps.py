@@ -1,4 +1,6 @@
-from django.apps import AppConfig
+import sys
+
+from django.apps import AppConfig, apps
 from django.utils.module_loading import autodiscover_modules
 
 
@@ -18,3 +20,12 @@ class EventfoldConfig(AppConfig):
         hooks.connect(self)
         plan.connect()
         autodiscover_modules("events", "read_models")
+        _count_as_models_modules()
+
+
+def _count_as_models_modules() -> None:
+    """Let an app that has events.py or read_models.py and no models.py have models: else Django passes it over."""
+    for config in apps.get_app_configs():
+        if config.models_module is None and apps.all_models[config.label]:
+            names = (f"{config.name}.{name}" for name in ("events", "read_models"))
+            config.models_module = next((sys.modules[name] for name in names if name in sys.modules), None)
