@@ -14,14 +14,19 @@ from typing import Any
 from benchmarks import machine, report
 
 WORKS = ("append", "index", "create", "bulk", "fold", "replay", "memory")
-RESULTS = Path(__file__).parent / "results"
+HERE = Path(__file__).parent
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", metavar="NAME", action="append", choices=WORKS, help=f"One of {', '.join(WORKS)}.")
     parser.add_argument("--quick", action="store_true", help="Small sizes: shows that it works, not how fast it is.")
-    parser.add_argument("--save", type=Path, metavar="FOLDER", help=f"For the results of a full run: {RESULTS.name}/.")
+    parser.add_argument(
+        "--save",
+        type=Path,
+        metavar="FOLDER",
+        help="Where to write the results. A whole run writes them to benchmarks/results.",
+    )
     options = parser.parse_args()
 
     works = options.only or WORKS
@@ -31,14 +36,15 @@ def main() -> int:
         print(f"{work} ...", file=sys.stderr, flush=True)
         found["works"][work] = run_work(work, options.quick)
     found["seconds"] = round(time.monotonic() - started)
-    rows = [row for work in found["works"].values() for row in work["rows"]]
-    print(report.table(rows))
+    print(report.table(report.rows_of(found)))
     print(report.conditions(found))
 
     whole = not options.only and not options.quick
-    folder = options.save or (RESULTS if whole else None)
-    if folder:
-        report.save(folder, found)
+    if options.save:
+        report.save(options.save, found)
+    elif whole:
+        report.save(HERE / "results", found)
+        report.update(HERE / "README.md", found)
     return 0
 
 

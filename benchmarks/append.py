@@ -34,7 +34,7 @@ def run(folder: Path, scale: Scale) -> list[Row]:
             base = make_log(folder / "base.db", size, streams)
             row = beside_c(peer, base, events, f"append 100 k, {name}, {log}", scale)
             if not rows:
-                rows.append(at_rate("append 100 k without streams, rate", row.ours, row.peer_name, row.peer, 600_000))
+                rows.append(at_rate("append 100 k, no stream, empty log", row.ours, row.peer_name, row.peer, 600_000))
             rows.append(row)
             base.unlink()
     return [*rows, *guard(folder, scale), *beside_python(folder, scale)]

@@ -87,7 +87,7 @@ def at_width(path: Path, scale: Scale, width: int, padding: int) -> list[Row]:
     ]
     if narrow:
         one_thread, text_1, sql = more
-        rows.insert(0, at_rate(f"{work}, rate", ours, "sqlite3 + orjson", orjson_, 10_000_000))
+        rows.insert(0, at_rate(work, ours, "sqlite3 + orjson", orjson_, 10_000_000))
         rows.append(compare(work, ours, "SQL GROUP BY", sql))
         rows.append(compare(f"{work}, 1 thread", one_thread, "DuckDB, JSON text, 1 thread", text_1))
     return rows

@@ -63,7 +63,7 @@ def run(folder: Path, scale: Scale) -> list[Row]:
     assert dict(Catalogue.objects.values_list("book", "n")) == _counts(path)
     assert PlainCatalogue.objects.count() > 0
     return [
-        at_rate("replay 1 M into an empty table, rate", empty, "ORM, row by row (sample)", one_by_one, 2_000_000),
+        at_rate("replay 1 M into an empty table", empty, "ORM, row by row (sample)", one_by_one, 2_000_000),
         faster("replay 1 M into an empty table", empty, "ORM, row by row (sample)", one_by_one, 50),
         compare("replay 1 M into an empty table", empty, "ORM read, dict, bulk_create (sample)", in_bulk),
         compare("replay 1 M, no row differs", right, "ORM, row by row (sample)", one_by_one),

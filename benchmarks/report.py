@@ -1,4 +1,4 @@
-"""The table, and the files of a run."""
+"""The table, and the files of a run: results.json, figures.png, and the table in README.md."""
 
 import json
 import statistics
@@ -8,6 +8,7 @@ from typing import Any
 from benchmarks import chart
 
 Row = dict[str, Any]
+BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 HEADINGS = ("work", "ours min / median", "peer", "peer min / median", "ratio", "target", "met?")
 
 
@@ -26,16 +27,25 @@ def conditions(found: dict[str, Any]) -> str:
     """Return what the figures were taken on, as Markdown lines."""
     machine = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
     load = ", ".join(f"{work} {before} to {after}" for work, (before, after) in _loads(found).items())
-    return f"\n{machine}\nload (1 means one core busy): {load}\nin {found['seconds']} s"
+    return f"\n{machine}. Load before and after (1: one core busy): {load}. Taken in {found['seconds']} s."
+
+
+def rows_of(found: dict[str, Any]) -> list[Row]:
+    return [row for work in found["works"].values() for row in work["rows"]]
 
 
 def save(folder: Path, found: dict[str, Any]) -> None:
-    """Write results.json, table.md and figures.png."""
+    """Write the results, and draw them."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [row for work in found["works"].values() for row in work["rows"]]
     (folder / "results.json").write_text(json.dumps(_rounded(found), indent=1) + "\n")
-    (folder / "table.md").write_text(f"{table(rows)}\n{conditions(found)}\n")
-    chart.draw(rows, found["machine"], folder / "figures.png")
+    chart.draw(rows_of(found), found["machine"], folder / "figures.png")
+
+
+def update(readme: Path, found: dict[str, Any]) -> None:
+    """Put the table in its place in a README."""
+    before, _, rest = readme.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    readme.write_text(f"{before}{BEGIN}\n{table(rows_of(found))}\n{conditions(found)}\n{END}{after}")
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -53,6 +63,8 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def ratio(row: Row) -> str:
     """Return how we compare, best against best: "6.1x faster", or "1.15x the time"."""
+    if row["rate"]:
+        return f"{1 / min(row['ours']):.3g} M events/s"
     less_is = "the time" if row["unit"] != "MB" else "as much"
     more_is = "faster" if row["unit"] != "MB" else "less"
     speed: float = row["speed"]

@@ -68,9 +68,14 @@ static sqlite3_stmt* prepare(const char* sql) {
   return statement;
 }
 
+/* main() binds by number. */
+static const char* const kColumnList =
+    "(position, type_id, created, stream_id, version, slot1, slot2, slot3, slot4, data, event_id, metadata)";
+
 /* INSERT ... VALUES (...), (...): the last line of insert_event.sql repeated, as the appender does. */
 static sqlite3_stmt* prepare_rows(int rows) {
   char* one = sql_of("insert_event");
+  if (!strstr(one, kColumnList)) die("insert_event.sql has other columns than this program knows");
   one[strcspn(one, ";")] = '\0';
   size_t length = strlen(one);
   while (length > 0 && (one[length - 1] == '\n' || one[length - 1] == ' ')) one[--length] = '\0';
