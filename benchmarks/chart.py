@@ -5,7 +5,8 @@ from typing import Any
 
 Row = dict[str, Any]
 
-OURS, BEHIND, GOAL, INK, FAINT = "#2a6f97", "#c8553d", "#1b1b1b", "#222222", "#888888"
+MET, MISSED, SHOWN = "#2a6f97", "#c8553d", "#9dbfd4"
+GOAL, INK, FAINT = "#1b1b1b", "#222222", "#888888"
 
 
 def draw(rows: list[Row], machine: dict[str, str], path: Path) -> None:
@@ -20,7 +21,7 @@ def draw(rows: list[Row], machine: dict[str, str], path: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(11, 0.42 * len(rows) + 1.8), layout="constrained")
     for place, row in enumerate(reversed(rows)):
         speed, goal = row["speed"], row["goal"]
-        axes.barh(place, speed - 1, left=1, height=0.62, color=OURS if speed >= 1 else BEHIND)
+        axes.barh(place, speed - 1, left=1, height=0.62, color=_color(row))
         if goal:
             axes.plot([goal, goal], [place - 0.42, place + 0.42], color=GOAL, linewidth=2)
         label = f"{speed:.2g}x" if speed < 10 else f"{speed:.0f}x"
@@ -39,8 +40,18 @@ def draw(rows: list[Row], machine: dict[str, str], path: Path) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.margins(y=0.01)
-    axes.set_title("eventfold: times as fast as ... (best of each; black mark: the target)", loc="left", fontsize=11)
+    axes.set_title(
+        "eventfold: times as fast as each peer (mark: the target; dark: met, red: missed, light: no target)",
+        loc="left",
+        fontsize=11,
+    )
     names = ("processor", "cores", "Python", "Django", "SQLite", "duckdb")
     axes.set_xlabel(", ".join(f"{name} {machine[name]}" for name in names), fontsize=7, color=FAINT, loc="left")
     figure.savefig(path, dpi=130)
     pyplot.close(figure)
+
+
+def _color(row: Row) -> str:
+    if row["target"] is None:
+        return SHOWN
+    return MET if row["target"]["met"] else MISSED
