@@ -1,59 +1,95 @@
 """What a fold means, in as little Python as possible: the native one must agree with it."""
 
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
-Event = tuple[str, dict[str, Any]]  # type, data
+Event = tuple[str, dict[str, Any], int, str]  # type, data, position, created as it is stored
+Rows = dict[Any, tuple[Any, ...]]
+
+
+def fold(
+    spec: dict[str, Any], events: list[Event], handler: Callable[[dict[str, Any], Event], None] | None = None
+) -> Rows:
+    columns = spec["columns"]
+    rows: dict[Any, dict[str, Any]] = {}
+    makers = {source[0] for column in columns for source in column["from"]} | set(spec["handlers"])
+    for event in events:
+        kind = event[0]
+        if kind not in spec["events"]:
+            continue
+        key = tuple(value_of(spec, event, part["field"]) for part in spec["key"])
+        if kind in spec["delete_on"]:
+            rows.pop(key, None)
+        for column in columns:
+            if key in rows and kind in column["cleared_by"]:
+                rows[key][column["column"]] = column["initial"]
+        if kind not in makers:
+            continue
+        row = rows.setdefault(key, {column["column"]: column["initial"] for column in columns})
+        for column in columns:
+            for source, field in column["from"]:
+                if source == kind:
+                    value = None if field is None else value_of(spec, event, field)
+                    row[column["column"]] = combine(column, row[column["column"]], value)
+        if kind in spec["handlers"] and handler is not None:
+            handler(row, event)
+    return {key[0] if len(key) == 1 else key: tuple(row.values()) for key, row in rows.items()}
+
+
+def combine(column: dict[str, Any], current: Any, value: Any) -> Any:
+    match column["op"]:
+        case "count":
+            return current + 1
+        case "latest":
+            return value
+        case _ if value is None:
+            return current
+        case "sum" if column["kind"] == "decimal":
+            places = Decimal(1).scaleb(-column["places"])
+            return as_decimal(sum(Decimal(repr(part or 0)).quantize(places) for part in (current, value)))
+        case "sum":
+            return (current or 0) + value
+        case "first":  # unset is what equals the initial value: a stored row says no more
+            return value if current == column["initial"] and type(current) is type(column["initial"]) else current
+        case _ if current is None:
+            return value
+        case "min":
+            return min(current, value, key=rank)
+        case "max":
+            return max(current, value, key=rank)
 
 
 def rank(value: Any) -> tuple[int, Any]:
-    """SQLite's order: numbers before texts."""
+    """SQLite's order: numbers, then texts by their bytes, then blobs."""
+    if isinstance(value, bytes):
+        return (3, value)
     return (1, value) if isinstance(value, (int, float)) else (2, str(value).encode())
 
 
-def combine(op: str, current: Any, value: Any, initial: Any) -> Any:
-    if op == "count":
-        return current + 1
-    if op == "latest":
-        return value
+def value_of(spec: dict[str, Any], event: Event, field: str) -> Any:
+    """The value of a field as a column of its kind stores it; a list or an object stays what it is."""
+    kind, data, position, created = event
+    if field in ("position", "created"):
+        return position if field == "position" else created
+    described = spec["events"][kind][field]
+    value = next((data[key] for key in described["keys"] if key in data), described.get("default"))
     if value is None:
-        return current
-    if op == "sum":
-        return (current or 0) + value
-    if op == "first":
-        return value if current == initial and type(current) is type(initial) else current
-    if current is None:
-        return value
-    return min(current, value, key=rank) if op == "min" else max(current, value, key=rank)
+        return None
+    match described["kind"]:
+        case "real":
+            return float(value)
+        case "decimal":
+            return as_decimal(Decimal(value))
+        case "datetime":
+            return value.replace("T", " ").removesuffix("Z")
+        case "uuid":
+            return value.replace("-", "")
+        case "binary":
+            return bytes.fromhex(value)
+        case _:
+            return value
 
 
-def fold(spec: dict[str, Any], events: list[Event]) -> dict[Any, tuple[Any, ...]]:
-    rows: dict[Any, list[Any]] = {}
-    makers = {source[0] for column in spec["columns"] for source in column["from"]} | set(spec["handlers"])
-    for kind, data in events:
-        if kind not in spec["events"]:
-            continue
-        key = tuple(data[part["field"]] for part in spec["key"])
-        if kind in spec["delete_on"]:
-            rows.pop(key, None)
-        row = rows.get(key)
-        if row is not None:
-            for index, column in enumerate(spec["columns"]):
-                if kind in column["cleared_by"]:
-                    row[index] = column["initial"]
-        if kind not in makers:
-            continue
-        row = rows.setdefault(key, [column["initial"] for column in spec["columns"]])
-        for index, column in enumerate(spec["columns"]):
-            for source, field in column["from"]:
-                if source == kind:
-                    value = None if field is None else value_of(spec, kind, field, data)
-                    row[index] = combine(column["op"], row[index], value, column["initial"])
-    return {key[0] if len(key) == 1 else key: tuple(row) for key, row in rows.items()}
-
-
-def value_of(spec: dict[str, Any], kind: str, field: str, data: dict[str, Any]) -> Any:
-    description = spec["events"][kind][field]
-    for key in description["keys"]:
-        if key in data:
-            return data[key]
-    return description.get("default")
+def as_decimal(number: Decimal) -> int | float:
+    return int(number) if number == number.to_integral_value() else float(number)
