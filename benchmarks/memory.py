@@ -81,7 +81,8 @@ def replay(path: Path, events: int, books: int) -> float:
     call_command("events", "replay", "library.Catalogue", verbosity=0)
     growth = resident("VmHWM") - before
     rows, counted = Catalogue.objects.count(), Catalogue.objects.aggregate(Sum("n"))["n__sum"]
-    assert (rows, counted) == (books, events), f"{rows} rows that count {counted} events"
+    # books are drawn at random, so a few of them may have no event
+    assert counted == events and 0.99 * books < rows <= books, f"{rows} rows that count {counted} events"
     return growth
 
 
