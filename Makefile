@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help system env build build-cpp demo serve test test-cpp test-python lint stubs sanitize bench sdist clean
+.PHONY: help system env build build-cpp demo serve test test-cpp test-python test-pythons lint stubs sanitize bench sdist clean
 
 help:            ## Show this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -45,6 +45,9 @@ test-cpp: build-cpp
 test-python: build  ## Python's tests, then those of Django again with the DB-API way forced
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 	EVENTFOLD_SQLITE_WAY=dbapi $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" tests/django tests/equivalence
+
+test-pythons:    ## Tests under each of Python 3.10 to 3.13 that is here
+	./scripts/test-pythons
 
 lint: build stubs  ## ruff, mypy, clang-format, stubs
 	$(BIN)/ruff check .
