@@ -14,7 +14,7 @@
 #include <time.h>
 
 static const char* const kType = "Lent";
-enum { kColumns = 12, kMaximumRows = 32 };
+enum { kColumns = 12, kMaximumRows = 64 };
 
 typedef struct {
   const char* text;
@@ -168,7 +168,7 @@ int main(int count, char** arguments) {
   }
   sql_folder = arguments[2];
   const int rows = atoi(arguments[4]);
-  if (rows < 1 || rows > kMaximumRows) die("ROWS must be 1 to 32");
+  if (rows < 1 || rows > kMaximumRows) die("ROWS must be 1 to 64");
   Event* events = NULL;
   const size_t size = read_events(read_file(arguments[3], NULL), &events);
   for (stream_slots = 1024; stream_slots < 2 * size; stream_slots *= 2) {
