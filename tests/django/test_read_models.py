@@ -99,11 +99,11 @@ def test_rows_that_are_deleted_by_hand_make_a_replay_due(capsys):
     before = rows(Place)
     Place.objects.filter(shelf="a").delete()
     Place.objects.first().delete()
-    call_command("check", databases=["default"])
+    call_command("check", tags=["database"], databases=["default"])
     assert "A replay of shelves.Place is due in the database 'default': " in capsys.readouterr().err
     replayed("shelves.Place")
     assert rows(Place) == before
-    call_command("check", databases=["default"])
+    call_command("check", tags=["database"], databases=["default"])
     assert "is due" not in capsys.readouterr().err
 
 
