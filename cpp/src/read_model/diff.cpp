@@ -1,6 +1,7 @@
 #include "read_model/diff.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "fold/operations.hpp"
 #include "read_model/row_writer.hpp"
@@ -33,10 +34,12 @@ class Comparison : public RowVisitor {
     const auto& spec = fold_.spec();
     for (std::size_t part = 0; part < key_.size(); ++part) key_[part] = cell_of(spec.key[part].kind, columns[part]);
     const auto found = fold_.find(key_);
-    if (!found || seen[*found]) {
-      std::vector<OwnedCell>& owned = to_delete.emplace_back();
-      for (const CellView& part : key_) owned.push_back({part, std::string(part.view())});
-      return;
+    if (!found) return remove();
+    if (doubled.contains(*found)) return;
+    if (seen[*found]) {
+      // several rows of one key, which the table ought to forbid: all go, and one is written anew
+      doubled.insert(*found);
+      return remove();
     }
     seen[*found] = true;
     for (std::size_t column = 0; column < spec.columns.size(); ++column) {
@@ -52,10 +55,16 @@ class Comparison : public RowVisitor {
 
  public:
   std::vector<bool> seen;
+  std::set<std::size_t> doubled;
   std::vector<std::size_t> to_update;
   std::vector<std::vector<OwnedCell>> to_delete;
 
  private:
+  void remove() {
+    std::vector<OwnedCell>& owned = to_delete.emplace_back();
+    for (const CellView& part : key_) owned.push_back({part, std::string(part.view())});
+  }
+
   std::vector<CellView> key_;
 };
 
@@ -81,7 +90,7 @@ Written write_difference(Connection& connection, const Fold& fold) {
 
   std::vector<std::size_t> missing;
   for (std::size_t row = 0; row < fold.slots(); ++row) {
-    if (fold.alive(row) && !comparison.seen[row]) missing.push_back(row);
+    if (fold.alive(row) && (!comparison.seen[row] || comparison.doubled.contains(row))) missing.push_back(row);
   }
   sort_by_key(fold, missing);  // so that the table grows at its end
 

@@ -38,7 +38,7 @@ TableSql::TableSql(const ProjectionSpec& spec) {
   for (std::size_t index = 0; index < spec.key.size() + spec.columns.size(); ++index) insert_row += index ? ", ?" : "?";
   insert_row += ")";
   if (!columns.empty()) update_row = "UPDATE " + table + " SET " + list(spec.columns, ", ", " = ?") + by_key;
-  delete_row = "DELETE FROM " + table + by_key;
+  delete_row = "DELETE FROM " + table + " WHERE " + list(spec.key, " AND ", " IS ?");
 }
 
 Value value_of(Kind kind, const CellView& cell) {

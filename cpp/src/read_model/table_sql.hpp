@@ -16,7 +16,7 @@ struct TableSql {
   std::string select_row;  // columns by key
   std::string insert_row;  // keys, columns
   std::string update_row;  // columns, then keys
-  std::string delete_row;  // by key
+  std::string delete_row;  // by key, which may be null: no row of a fold has such a one
 };
 
 // What is stored for a cell; its bytes are the cell's.
