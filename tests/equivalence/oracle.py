@@ -47,9 +47,10 @@ def combine(column: dict[str, Any], current: Any, value: Any) -> Any:
             return current
         case "sum" if column["kind"] == "decimal":
             places = Decimal(1).scaleb(-column["places"])
-            return as_decimal(sum(Decimal(repr(part or 0)).quantize(places) for part in (current, value)))
+            parts = (Decimal(repr(part or 0)).quantize(places) for part in (current, value))
+            return as_decimal(sum(parts, Decimal(0)))
         case "sum":
-            return (current or 0) + value
+            return value if current is None else current + value
         case "first":  # unset is what equals the initial value: a stored row says no more
             return value if current == column["initial"] and type(current) is type(column["initial"]) else current
         case _ if current is None:

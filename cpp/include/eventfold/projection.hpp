@@ -101,8 +101,8 @@ struct ProjectionSpec {
   std::vector<std::string> types() const;
   // The kind of a field of an event, "position" and "created" included; any for a field that is not described.
   Kind kind_of(std::string_view type, std::string_view field) const;
-  // Whether the time of an event matters: by the field "created", or to a handler.
-  bool uses_created() const;
+  // Whether "position" or "created" of an event matters: as a field, or to a handler.
+  bool uses(std::string_view pseudo_field) const;
   // Whether it is worth trying to fold ranges of positions apart: no handler, and no sum of floats, whose last bit
   // depends on the order.
   bool mergeable() const;

@@ -62,6 +62,10 @@ class Cell {
   // Of a cell that is an integer, and stays one.
   void add_unchecked(std::int64_t number) { integer_ += number; }
 
+  [[gnu::always_inline]] void prefetch_bytes() const {
+    if (owns_) __builtin_prefetch(data_);
+  }
+
   CellView view() const {
     CellView view;
     view.type = type;

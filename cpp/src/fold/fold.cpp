@@ -73,7 +73,8 @@ class Fold::Impl {
     next.hash = Table::hash(key_);
     next.take(plan.fields);
     table.prefetch_index(next.hash);
-    if (const PendingEvent* half = pending_.at(PendingEvents::kHalf)) table.prefetch_row(half->hash);
+    if (const PendingEvent* earlier = pending_.at(PendingEvents::kSize / 3)) table.prefetch_row(earlier->hash);
+    if (const PendingEvent* earlier = pending_.at(PendingEvents::kSize * 2 / 3)) table.prefetch_bytes(earlier->hash);
   }
 
   void finish() {
@@ -82,10 +83,22 @@ class Fold::Impl {
 
   void merge(const Impl& later) {
     const auto& columns = spec->columns;
-    for (std::size_t from = 0; from < later.table.rows(); ++from) {
+    const auto take_key_of = [&](std::size_t from) {
       for (std::size_t part = 0; part < key_.size(); ++part) key_[part] = later.table.key(from, part).view();
+      return Table::hash(key_);
+    };
+    constexpr std::size_t kAhead = 8;
+    std::uint32_t hashes[kAhead] = {};  // of rows to come
+    for (std::size_t step = 0; step < later.table.rows() + kAhead; ++step) {
+      std::uint32_t& ahead = hashes[step % kAhead];
+      const std::uint32_t hash = std::exchange(ahead, step < later.table.rows() ? take_key_of(step) : 0);
+      table.prefetch_index(ahead);
+      table.prefetch_row(hashes[(step + kAhead / 2) % kAhead]);
+      if (step < kAhead) continue;
+      const std::size_t from = step - kAhead;
+      take_key_of(from);
       bool inserted = false;
-      const std::uint32_t row = table.find_or_insert(key_, Table::hash(key_), inserted);
+      const std::uint32_t row = table.find_or_insert(key_, hash, inserted);
       const std::uint8_t state = later.table.state(from);
       if (inserted) start_row(row, relative);
       if (state & Cell::row_reset) {

@@ -38,7 +38,6 @@ struct PendingEvent {
 class PendingEvents {
  public:
   static constexpr std::size_t kSize = 16;
-  static constexpr std::size_t kHalf = kSize / 2;
 
   bool empty() const { return count_ == 0; }
   bool full() const { return count_ == kSize; }

@@ -269,12 +269,12 @@ std::vector<std::string> ProjectionSpec::types() const {
   return names;
 }
 
-bool ProjectionSpec::uses_created() const {
+bool ProjectionSpec::uses(std::string_view pseudo_field) const {
   return !handlers.empty() ||
-         std::any_of(key.begin(), key.end(), [](const KeySpec& part) { return part.field == "created"; }) ||
-         std::any_of(columns.begin(), columns.end(), [](const ColumnSpec& column) {
+         std::any_of(key.begin(), key.end(), [&](const KeySpec& part) { return part.field == pseudo_field; }) ||
+         std::any_of(columns.begin(), columns.end(), [&](const ColumnSpec& column) {
            return std::any_of(column.from.begin(), column.from.end(),
-                              [](const ColumnSpec::Source& source) { return source.field == "created"; });
+                              [&](const ColumnSpec::Source& source) { return source.field == pseudo_field; });
          });
 }
 

@@ -22,16 +22,16 @@ std::uint64_t hash_bytes(std::string_view bytes) {
 }
 
 constexpr std::size_t kKeptRows = 1024;
+constexpr std::align_val_t kCacheLine{64};  // a row of four cells lies in one
 
 }  // namespace
 
-Table::Block::Block(std::size_t cell_count) : cells(static_cast<Cell*>(std::malloc(cell_count * sizeof(Cell)))) {
-  if (cells == nullptr) throw std::bad_alloc();
-}
+Table::Block::Block(std::size_t cell_count)
+    : cells(static_cast<Cell*>(::operator new(cell_count * sizeof(Cell), kCacheLine))) {}
 
 Table::Block::~Block() {
   for (std::size_t index = 0; index < used; ++index) cells[index].~Cell();
-  std::free(static_cast<void*>(cells));
+  ::operator delete(static_cast<void*>(cells), kCacheLine);
 }
 
 std::uint64_t Table::bits(const CellView& part) {

@@ -36,11 +36,19 @@ class Table {
     }
     return static_cast<std::uint32_t>(hash);
   }
-  // Starts to bring into the cache what find_or_insert() will need: where the row is, then the row itself.
+  // Each starts to bring into the cache what the next one, and at last find_or_insert() and the row's change, will
+  // need.
   void prefetch_index(std::uint32_t hash) const { __builtin_prefetch(&index_[hash & (index_.size() - 1)]); }
-  void prefetch_row(std::uint32_t hash) const {
+  [[gnu::always_inline]] void prefetch_row(std::uint32_t hash) const {
     const std::uint32_t row = index_[hash & (index_.size() - 1)].row;
-    if (row != kNone) __builtin_prefetch(cells(row), 1);
+    if (row == kNone) return;
+    constexpr std::size_t kLine = 64 / sizeof(Cell);
+    for (std::size_t cell = 0; cell < stride_; cell += kLine) __builtin_prefetch(cells(row) + cell);
+  }
+  [[gnu::always_inline]] void prefetch_bytes(std::uint32_t hash) const {
+    const std::uint32_t row = index_[hash & (index_.size() - 1)].row;
+    if (row == kNone) return;
+    for (std::size_t cell = 0; cell < stride_; ++cell) cells(row)[cell].prefetch_bytes();
   }
 
   // The row of a key, or kNone.

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "eventfold/error.hpp"
 #include "eventfold/read_model.hpp"
 #include "read_model/folding_guard.hpp"
 #include "read_model/log_range.hpp"
@@ -34,9 +35,7 @@ class Team {
  public:
   Team(Workers& workers, const ScanTypes& types) : workers_(workers), types_(types) {
     try {
-      for (std::size_t index = 0; index < workers_.size(); ++index) {
-        threads_.emplace_back([this, index] { run(index); });
-      }
+      for (auto& worker : workers_) threads_.emplace_back([this, &worker] { run(*worker); });
     } catch (...) {  // no more threads to be had
       stop();
       throw;
@@ -46,7 +45,6 @@ class Team {
   Team& operator=(const Team&) = delete;
   ~Team() { stop(); }
 
-  // Throws the error that comes first in the log.
   void wait(const Progress& progress, Position total) {
     std::unique_lock lock(mutex_);
     while (!finished_.wait_for(lock, kProgressPause, [this] { return ended_ == workers_.size(); })) {
@@ -62,26 +60,19 @@ class Team {
   }
 
  private:
-  void run(std::size_t index) {
-    Worker& worker = *workers_[index];
+  void run(Worker& worker) {
     try {
-      for (Position at = worker.after; at < worker.until && index < end_; at += kChunk) {
+      for (Position at = worker.after; at < worker.until && !stopped_; at += kChunk) {
         fold_range(*worker.reader, worker.fold, types_, at, std::min(at + kChunk, worker.until));
         worker.done = std::min(at + kChunk, worker.until) - worker.after;
       }
     } catch (...) {
       worker.failure = std::current_exception();
-      end_before(index);
+      stopped_ = true;
     }
     const std::lock_guard lock(mutex_);
     ++ended_;
     finished_.notify_one();
-  }
-  // Later ranges are of no use, earlier ones may have an error that comes first.
-  void end_before(std::size_t index) {
-    std::size_t end = end_;
-    while (index < end && !end_.compare_exchange_weak(end, index)) {
-    }
   }
   Position done() const {
     Position sum = 0;
@@ -89,14 +80,14 @@ class Team {
     return sum;
   }
   void stop() {
-    end_ = 0;
+    stopped_ = true;
     for (auto& thread : threads_) thread.join();
     threads_.clear();
   }
 
   Workers& workers_;
   const ScanTypes& types_;
-  std::atomic<std::size_t> end_ = SIZE_MAX;  // workers from this one on stop
+  std::atomic<bool> stopped_{false};
   std::mutex mutex_;
   std::condition_variable finished_;
   std::size_t ended_ = 0;
@@ -133,7 +124,7 @@ Fold fold_in_one(Connection& connection, const Projection& projection, const Sca
   return fold;
 }
 
-// Throws OrderMatters where the ranges cannot be joined.
+// Throws OrderMatters where the ranges cannot be joined, and any other error of one of them.
 Fold fold_apart(std::vector<std::unique_ptr<Connection>> readers, const Projection& projection, const ScanTypes& types,
                 Position until, const Progress& progress) {
   Workers workers;
@@ -173,24 +164,35 @@ ScanTypes scan_types(Connection& connection, const ProjectionSpec& spec) {
   std::vector<std::string> names;
   for (const EventSpec& event : spec.events) names.push_back(event.type);
   ScanTypes types(connection, names);
-  if (!spec.uses_created()) types.leave_out_created();
+  if (!spec.uses("created")) types.leave_out_created();
   return types;
 }
 
 Fold fold_log(EventLog& log, const Projection& projection, const FoldOptions& options, const Progress& progress) {
   Connection& connection = log.connection();
+  const ProjectionSpec& spec = *projection.spec;
   const Position head = log.head();
   const Position until = std::min(options.until.value_or(head), head);
-  ScanTypes types = scan_types(connection, *projection.spec);
+  ScanTypes types = scan_types(connection, spec);
   types.choose_way(connection, 0, until);
 
-  const auto fold = [&] {
-    if (options.threads > 1 && projection.spec->mergeable() && until >= kWorthThreads) {
+  const auto fold_quickly = [&] {
+    ScanTypes quick = types;
+    if (!spec.uses("position")) quick.leave_out_position();
+    if (options.threads > 1 && spec.mergeable() && until >= kWorthThreads) {
       auto readers = open_readers(log, static_cast<std::size_t>(options.threads));
-      try {
-        if (!readers.empty()) return fold_apart(std::move(readers), projection, types, until, progress);
-      } catch (const OrderMatters&) {
-      }
+      if (!readers.empty()) return fold_apart(std::move(readers), projection, quick, until, progress);
+    }
+    return fold_in_one(connection, projection, quick, until, progress);
+  };
+  const auto fold = [&] {
+    // What cannot be folded so is folded again, in one piece and with positions: then the first error of the log comes
+    // out, and says where it is.
+    try {
+      if (spec.handlers.empty()) return fold_quickly();
+    } catch (const OrderMatters&) {
+    } catch (const ProjectionError&) {
+    } catch (const CorruptLog&) {
     }
     return fold_in_one(connection, projection, types, until, progress);
   };

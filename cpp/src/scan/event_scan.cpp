@@ -46,21 +46,42 @@ struct TypeFilter {
   std::vector<Value> parameters;
 };
 
+// The columns of a scan: data, and as wanted type_id, position, created.
 class Visitor : public RowVisitor {
  public:
-  Visitor(const ScanTypes& types, const EventSink& sink) : types_(types), sink_(sink) {}
-  void row(std::span<const Value> columns) override {
-    const int type = types_.index_of(columns[1].integer);
+  Visitor(const ScanTypes& types, const EventSink& sink) : types_(types), sink_(sink) {
+    // a scan for one type finds no other
+    if (types.ids().size() > 1) type_ = add("type_id");
+    if (types.with_position()) position_ = add("position");
+    if (types.with_created()) created_ = add("created");
+  }
+
+  const std::string& columns() const { return columns_; }
+  std::size_t count() const { return count_; }
+
+  void row(std::span<const Value> values) override {
+    const int type = types_.index_of(type_ == 0 ? types_.ids()[0] : values[type_].integer);
     if (type < 0) return;
-    if (columns[2].type != ValueType::text) {
-      throw CorruptLog("the data of the event at position " + std::to_string(columns[0].integer) + " is not a text");
+    const Position position = position_ == 0 ? 0 : values[position_].integer;
+    if (values[0].type != ValueType::text) {
+      throw CorruptLog("the data of the event at position " + std::to_string(position) + " is not a text");
     }
-    sink_(type, {columns[0].integer, columns.size() > 3 ? columns[3].integer : 0, {}, columns[2].view()});
+    sink_(type, {position, created_ == 0 ? 0 : values[created_].integer, {}, values[0].view()});
   }
 
  private:
+  std::size_t add(const char* column) {
+    columns_.append(", ").append(column);
+    return count_++;
+  }
+
   const ScanTypes& types_;
   const EventSink& sink_;
+  std::string columns_ = "data";
+  std::size_t count_ = 1;
+  std::size_t type_ = 0;  // where each column is; 0: nowhere
+  std::size_t position_ = 0;
+  std::size_t created_ = 0;
 };
 
 }  // namespace
@@ -107,17 +128,16 @@ void scan_events(Connection& connection, const ScanTypes& types, Position after,
     filter = ranges.sql;
     parameters.insert(parameters.end(), ranges.parameters.begin(), ranges.parameters.end());
   }
-  const std::string columns = types.with_created() ? "position, type_id, data, created" : "position, type_id, data";
   const std::string way = types.by_index() ? "INDEXED BY eventfold_event_type" : "NOT INDEXED";
   const std::string tail = "FROM eventfold_event " + way + " WHERE position > ? AND position <= ?" + filter;
-  if (!sorted) return connection.visit(columns, tail, parameters, visitor);
+  if (!sorted) return connection.visit(visitor.columns(), tail, parameters, visitor);
   // the index gives one type after the other; few rows, so they may be sorted
-  Statement& statement = connection.prepare("SELECT " + columns + " " + tail + " ORDER BY position");
+  Statement& statement = connection.prepare("SELECT " + visitor.columns() + " " + tail + " ORDER BY position");
   ResetGuard guard(statement);
   statement.bind(parameters);
+  std::vector<Value> row(visitor.count());
   while (statement.step()) {
-    const Value row[] = {statement.column(0), statement.column(1), statement.column(2),
-                         types.with_created() ? statement.column(3) : Value(0)};
+    for (std::size_t index = 0; index < row.size(); ++index) row[index] = statement.column(static_cast<int>(index));
     visitor.row(row);
   }
 }
