@@ -16,7 +16,7 @@ EVENTS = 100_000
 LOG = 1_000_000
 ROUNDS = 7
 SHORT_ROUNDS = 15  # where one takes a fifth of a second
-ROWS = 32  # rows an INSERT, as eventfold does it
+ROWS = 64  # rows an INSERT, as eventfold does it
 
 STREAMS: dict[str, StreamNames] = {
     "no stream": lambda draw: None,

@@ -16,7 +16,7 @@ MENDS = [
     (r"(: |-> )(dict)(?=[,):=\n ])", r"\1dict[typing.Any, typing.Any]"),
     (r"(: |-> )(list)(?=[,):=\n ])", r"\1list[typing.Any]"),
     (r"collections\.abc\.(Iterable|Iterator|Sequence)(?=[,):=\n ])", r"collections.abc.\1[typing.Any]"),
-    (r": AppendListener = None", r": AppendListener | None = None"),
+    (r": (AppendListener|Batch) = None", r": \1 | None = None"),
 ]
 
 

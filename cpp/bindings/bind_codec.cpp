@@ -61,8 +61,8 @@ void append_event(Batch& batch, PyObject* event, Batch::Piece metadata) {
     if (!PyBytes_Check(bytes.ptr()) || PyBytes_GET_SIZE(bytes.ptr()) != 16) {
       throw InvalidEvent(*row.type + ": an event's id must be a UUID");
     }
-    std::memcpy(row.id.data(), PyBytes_AS_STRING(bytes.ptr()), 16);
-    row.has_id = true;
+    row.id = std::ssize(batch.ids);
+    std::memcpy(batch.ids.emplace_back().data(), PyBytes_AS_STRING(bytes.ptr()), 16);
   }
   row.metadata = item(event, 4) == Py_None ? metadata : append_piece(batch, item(event, 4));
   batch.rows.push_back(row);
@@ -76,6 +76,7 @@ std::shared_ptr<Batch> encode_events(const py::iterable& events, const std::stri
     batch->rows.reserve(static_cast<std::size_t>(size));
     for (Py_ssize_t index = 0; index < size; ++index) {
       append_event(*batch, PySequence_Fast_GET_ITEM(events.ptr(), index), {0, metadata.size()});
+      if (index == 0) batch->reserve_like_first(static_cast<std::size_t>(size));
     }
   } else {
     for (const auto& event : events) append_event(*batch, event.ptr(), {0, metadata.size()});

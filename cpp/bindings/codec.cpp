@@ -110,6 +110,10 @@ EventCodec::EventCodec(std::string type, const py::list& fields, const py::objec
       }
     }
   }
+  for (const std::size_t field : slots_) {
+    if (&field != slots_.data()) indexed_names_.push_back(',');
+    if (field < fields_.size()) indexed_names_ += py::str(fields[field]["key"]).cast<std::string>();
+  }
   if (stream.is_none()) return;
   for (const auto& part : stream) {
     if (py::isinstance<py::int_>(part)) {
@@ -223,9 +227,9 @@ void EventCodec::append_event(Batch& batch, PyObject* const* values) const {
     row.stream.size = batch.bytes.size() - row.stream.offset;
   }
   if (!slots_.empty()) {
-    row.first_slot = batch.slots.size();
+    row.indexed = std::ssize(batch.indexed);
+    batch.indexed.push_back({batch.intern_indexed_names(indexed_names_), batch.slots.size(), slots_.size()});
     append_slots(batch, values);
-    row.slot_count = slots_.size();
   }
   batch.rows.push_back(row);
 }
@@ -260,12 +264,13 @@ std::shared_ptr<Batch> EventCodec::encode(const py::sequence& values, const py::
       }
     }
     append_event(*batch, found.data());
+    if (index == 0) batch->reserve_like_first(static_cast<std::size_t>(size));
     batch->rows.back().metadata = {0, metadata.size()};
     if (!ids.is_none()) {
       const auto id = ids[py::int_(index)].cast<std::string>();
       if (id.size() != sizeof(Uuid)) throw py::value_error("an event id has 16 bytes");
-      std::memcpy(batch->rows.back().id.data(), id.data(), id.size());
-      batch->rows.back().has_id = true;
+      batch->rows.back().id = std::ssize(batch->ids);
+      std::memcpy(batch->ids.emplace_back().data(), id.data(), id.size());
     }
   }
   return batch;

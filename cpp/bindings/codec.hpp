@@ -52,6 +52,7 @@ class EventCodec {
   };
   std::vector<StreamPart> stream_;
   std::vector<std::size_t> slots_;  // field index for each slot, in slot order
+  std::string indexed_names_;       // their names, as eventfold_type.slots has them
 };
 
 }  // namespace eventfold::bindings

@@ -42,7 +42,7 @@ void append_integer(std::string& out, PyObject* object) {
   out.append(utf8_of(digits.ptr()));
 }
 
-void append_text(std::string& out, PyObject* object) { append_json_string(out, utf8_of(object)); }
+void append_text(std::string& out, PyObject* object) { append_json_utf8(out, utf8_of(object)); }
 
 void append_quoted(std::string& out, std::string_view plain) {
   out.push_back('"');
@@ -83,7 +83,9 @@ void append_sequence(std::string& out, PyObject* object) {
 
 struct DepthGuard {
   DepthGuard() {
-    if (Py_EnterRecursiveCall(" while encoding an event")) throw py::error_already_set();
+    if (Py_EnterRecursiveCall(" while encoding an event") == 0) return;
+    PyErr_Clear();
+    throw InvalidEvent("lists or dicts lie too deep in each other; does one contain itself?");
   }
   ~DepthGuard() { Py_LeaveRecursiveCall(); }
 };

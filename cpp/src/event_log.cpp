@@ -100,14 +100,15 @@ std::int64_t EventLog::intern_type(std::string_view name) {
   if (auto id = find_type(name)) return *id;
   Transaction transaction(connection());
   Interns fresh;  // what a rollback takes back must not be remembered
-  const auto id = fresh.intern_type(connection(), name);
+  const auto id = fresh.intern_type(connection(), name).id;
   transaction.commit();
   return id;
 }
 
 std::optional<std::int64_t> EventLog::find_type(std::string_view name) {
   Interns fresh;
-  return fresh.find_type(connection(), name);
+  const TypeEntry* entry = fresh.find_type(connection(), name);
+  return entry ? std::optional(entry->id) : std::nullopt;
 }
 
 std::int64_t EventLog::type_id(std::string_view name) {

@@ -41,6 +41,9 @@ from eventfold.django import Event
 """
 
 
+SETUP = "import django; django.setup()\n"
+
+
 class Failed(Exception):
     """A command ended with an error; the message is what it printed."""
 
@@ -84,18 +87,36 @@ class Project:
 
     def python(self, code: str) -> str:
         """Run Python code in the project."""
-        start = "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'settings'; import django; django.setup()\n"
-        return self._call([sys.executable, "-c", start + dedent(code)])
+        return self._call([sys.executable, "-c", SETUP + dedent(code)])
+
+    def start(self, code: str) -> subprocess.Popen[str]:
+        """Start a process that runs Python code in the project, and go on beside it."""
+        return subprocess.Popen(
+            [sys.executable, "-c", SETUP + dedent(code)],
+            cwd=self.folder,
+            env=self._environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def _call(self, command: list[str], answers: str = "") -> str:
-        # bytecode of a module that is replaced within a second would be taken for the new one's
-        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "DJANGO_SETTINGS_MODULE": "settings"}
         done = subprocess.run(
-            command, cwd=self.folder, input=answers, capture_output=True, text=True, env=environment, check=False
+            command,
+            cwd=self.folder,
+            input=answers,
+            capture_output=True,
+            text=True,
+            env=self._environment(),
+            check=False,
         )
         if done.returncode:
             raise Failed(done.stdout + done.stderr)
         return done.stdout + done.stderr
+
+    def _environment(self) -> dict[str, str]:
+        # bytecode of a module that is replaced within a second would be taken for the new one's
+        return {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "DJANGO_SETTINGS_MODULE": "settings"}
 
     def makemigrations(self, *args: str, answers: str = "") -> str:
         return self.run("makemigrations", "shop", *args, answers=answers)

@@ -384,12 +384,13 @@ def test_a_further_index_moves_slots_and_values_with_it(sold):
     assert sold.rows("SELECT slot1, slot2, slot3, slot4 FROM eventfold_event WHERE position = 1") == [(None,) * 4]
 
 
-def test_slots_of_events_that_eventlog_recorded_are_filled_by_the_next_migrate(project):
+def test_slots_of_events_that_eventlog_records_are_filled_at_once(project):
     project.models(INDEXED)
     project.update()
     project.append("shop.Sold", {"item": 1, "title": "one"})
-    project.migrate()
-    assert project.rows("SELECT slot1 FROM eventfold_event") == [(1,)]
+    project.append("shop.Other", {"item": 5})
+    assert project.rows("SELECT slot1, slot3 FROM eventfold_event") == [(1, None), (None, None)]
+    assert [row["item"] for row in project.view("shop_sold")] == [1]
     project.migration(
         2,
         "data",
@@ -404,6 +405,30 @@ def test_slots_of_events_that_eventlog_recorded_are_filled_by_the_next_migrate(p
     )
     project.migrate()
     assert [row["item"] for row in project.view("shop_sold")] == [1, 2]
+
+
+def test_a_process_that_runs_an_older_class_fills_the_slots_as_the_migrated_log_has_them(project):
+    project.models(INDEXED)
+    project.update()
+    older = project.start(
+        """
+        import sys
+        from shop.models import Sold
+
+        Sold.objects.create(item=1, title="one")
+        print("ready", flush=True)
+        sys.stdin.readline()
+        Sold.objects.create(item=2, title="two")
+        """
+    )
+    assert older.stdout.readline() == "ready\n"
+    # "first" takes the slot that "item" had
+    project.models(INDEXED + "        first = models.IntegerField(default=9, db_index=True)\n")
+    project.update()
+    older.communicate("go on\n", timeout=60)
+    assert older.returncode == 0
+    assert project.rows("SELECT slot1, slot2 FROM eventfold_event") == [(9, 1), (9, 2)]
+    assert [(row["item"], row["first"]) for row in project.view("shop_sold")] == [(1, 9), (2, 9)]
 
 
 def test_slots_as_the_class_fills_them_are_what_the_view_expects(project):

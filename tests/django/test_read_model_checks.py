@@ -262,7 +262,7 @@ def checked(capsys, db):
 
     def run():
         capsys.readouterr()
-        call_command("check", databases=["default"])
+        call_command("check", tags=["database"], databases=["default"])
         return [line for line in capsys.readouterr().err.splitlines() if "replay" in line]
 
     return run

@@ -241,6 +241,25 @@ def test_no_receiver_runs_for_a_repeated_append(calls):
     assert BookBorrowed.objects.count() == 3
 
 
+def test_what_a_receiver_completes_does_not_make_a_repetition_another_request(connect):
+    borrowers = iter(["Ann", "Bob", "Cleo"])
+
+    def complete(instance, **kwargs):
+        instance.borrowed_by = next(borrowers)
+
+    connect(pre_save, complete, sender=BookBorrowed)
+    chosen = "12345678-1234-5678-1234-567812345678"
+    books = BookBorrowed.objects.idempotent("key")
+    assert books.create(book=8, borrowed_by="?") == books.create(book=8, borrowed_by="?")
+    for _ in range(2):
+        BookBorrowed.objects.create(book=7, borrowed_by="?", recorded={"event_id": chosen})
+    assert list(BookBorrowed.objects.values_list("book", "borrowed_by")) == [(8, "Ann"), (7, "Bob")]
+    with pytest.raises(IdempotencyConflict):
+        books.create(book=8, borrowed_by="!")
+    with pytest.raises(IdempotencyConflict):
+        BookBorrowed.objects.create(book=7, borrowed_by="!", recorded={"event_id": chosen})
+
+
 def test_async_receivers_are_called(connect):
     seen = []
 

@@ -133,7 +133,7 @@ def test_what_json_cannot_say_is_refused_and_nothing_is_written(log: EventLog, v
 def test_a_value_that_holds_itself_is_refused(log: EventLog) -> None:
     value: list[Any] = []
     value.append(value)
-    with pytest.raises((InvalidEvent, RecursionError)):
+    with pytest.raises(InvalidEvent, match="contain itself"):
         log.append("Kept", {"value": value})
 
 

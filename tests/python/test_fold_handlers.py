@@ -229,3 +229,20 @@ def test_a_table_with_several_rows_of_a_key_gets_one(log: EventLog, connection: 
     spec = json.dumps(SPEC | {"handlers": []})
     _core.Replay(log._log, spec).write()
     assert rows(connection) == [(7, 2, ""), (8, 1, "")]
+
+
+def test_rows_that_exchanged_a_unique_value_are_put_right(log: EventLog, connection: sqlite3.Connection) -> None:
+    borrow(log, [7, 8, 8, 9, 9, 9])
+    connection.execute("CREATE UNIQUE INDEX loans_n ON loans (n)")
+    connection.execute("INSERT INTO loans VALUES (7, 2, ''), (8, 1, ''), (9, 0, '')")
+    _core.Replay(log._log, json.dumps(SPEC | {"handlers": []})).write()
+    assert rows(connection) == [(7, 1, ""), (8, 2, ""), (9, 3, "")]
+
+
+def test_rows_that_the_table_cannot_hold_leave_it_as_it_was(log: EventLog, connection: sqlite3.Connection) -> None:
+    borrow(log, [7, 8])  # both have one
+    connection.execute("CREATE UNIQUE INDEX loans_n ON loans (n)")
+    connection.execute("INSERT INTO loans VALUES (7, 2, ''), (9, 5, '')")
+    with pytest.raises(ProjectionError, match=r"loans\.n"):
+        _core.Replay(log._log, json.dumps(SPEC | {"handlers": []})).write()
+    assert rows(connection) == [(7, 2, ""), (9, 5, "")]

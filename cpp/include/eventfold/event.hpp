@@ -17,14 +17,21 @@ using Version = std::int64_t;   // number within the stream, from 1
 using Uuid = std::array<std::uint8_t, 16>;
 inline constexpr int kSlots = 4;  // shared index columns of the log
 
+// The storage values of a type's indexed fields, for the slot columns: at most kSlots. `names`: those of the fields in
+// the same order, with commas between. Where the log indexes others, it takes the values from the event's data itself.
+struct IndexedValues {
+  std::span<const Value> values;
+  std::string_view names;
+};
+
 // Owns nothing: the views must live until append() returns.
 struct NewEvent {
   std::string_view type;
-  std::string_view data;                // canonical JSON object, see json.hpp
-  std::string_view stream = {};         // empty: the event has no stream
-  std::string_view metadata = {};       // canonical JSON object; empty: none
-  const Uuid* id = nullptr;             // null: the core makes a UUIDv7. Given: the append is idempotent.
-  std::span<const Value> indexed = {};  // values of the type's indexed fields, for the slot columns; at most kSlots
+  std::string_view data;           // canonical JSON object, see json.hpp
+  std::string_view stream = {};    // empty: the event has no stream
+  std::string_view metadata = {};  // canonical JSON object; empty: none
+  const Uuid* id = nullptr;        // null: the core makes a UUIDv7. Given: the append is idempotent.
+  const IndexedValues* indexed = nullptr;
 };
 
 struct RecordedEvent {

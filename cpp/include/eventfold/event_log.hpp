@@ -47,6 +47,8 @@ struct AppendOptions {
   std::string_view request = {};    // a request key: the whole batch is appended once
   Version expected_version = kAny;  // of the one stream of the batch
   bool trusted = false;             // data and names come from our own encoder: valid, not checked again
+  // What a repetition is compared with, where the caller completed what was submitted; empty: the events themselves.
+  std::span<const NewEvent> submitted = {};
 };
 
 struct Appended {

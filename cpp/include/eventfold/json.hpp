@@ -9,6 +9,8 @@ namespace eventfold {
 
 // Appends a quoted string. Throws InvalidEvent for invalid UTF-8 (a lone surrogate) and for NUL.
 void append_json_string(std::string& out, std::string_view text);
+// The same for a text that is known to be UTF-8.
+void append_json_utf8(std::string& out, std::string_view text);
 
 // Appends a double so that every correct parser, and SQLite's own, reads the same bits back: the shortest text where
 // SQLite's 64-bit arithmetic is far enough from a tie, else 17 digits. Throws InvalidEvent for NaN and infinity.

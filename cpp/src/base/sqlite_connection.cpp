@@ -46,9 +46,14 @@ void SqliteStatement::bind(std::span<const Value> parameters) {
   if (handle_ == nullptr) throw LogClosed("the connection is closed");
   reset();
   int index = 0;
+  if (unbound_.size() < parameters.size()) unbound_.resize(parameters.size(), true);
   for (const Value& value : parameters) {
     ++index;
     int result = SQLITE_OK;
+    const auto at = static_cast<std::size_t>(index - 1);
+    const bool is_null = value.is_null();
+    if (is_null && unbound_[at]) continue;
+    unbound_[at] = is_null;
     switch (value.type) {
       case ValueType::null:
         result = sqlite3_bind_null(handle_, index);

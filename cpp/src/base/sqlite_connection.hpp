@@ -34,6 +34,7 @@ class SqliteStatement final : public Statement {
   SqliteConnection& connection_;
   sqlite3_stmt* handle_ = nullptr;  // null: the connection is closed
   bool stepped_ = false;
+  std::vector<bool> unbound_;  // parameters that are NULL already, as they are at first
 };
 
 class SqliteConnection final : public ManagedConnection {

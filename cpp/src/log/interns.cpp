@@ -39,18 +39,21 @@ void Interns::forget() {
   streams_.clear();
 }
 
-std::optional<std::int64_t> Interns::find_type(Connection& connection, std::string_view name) {
-  if (auto known = types_.find(name); known != types_.end()) return known->second;
-  const auto id = find_id(connection, sql::find_type, name);
-  if (id) types_.emplace(name, *id);
-  return id;
+const TypeEntry* Interns::find_type(Connection& connection, std::string_view name) {
+  if (auto known = types_.find(name); known != types_.end()) return &known->second;
+  Statement& statement = connection.prepare(sql::find_type);
+  ResetGuard guard(statement);
+  statement.bind({name});
+  if (!statement.step()) return nullptr;
+  TypeEntry entry{statement.column(0).integer, std::string(statement.column(1).view()),
+                  std::string(statement.column(2).view())};
+  return &types_.emplace(name, std::move(entry)).first->second;
 }
 
-std::int64_t Interns::intern_type(Connection& connection, std::string_view name) {
-  if (auto id = find_type(connection, name)) return *id;
+const TypeEntry& Interns::intern_type(Connection& connection, std::string_view name) {
+  if (const TypeEntry* entry = find_type(connection, name)) return *entry;
   const auto id = insert_name(connection, sql::insert_type, name);
-  types_.emplace(name, id);
-  return id;
+  return types_.emplace(name, TypeEntry{id, {}, {}}).first->second;
 }
 
 StreamEntry& Interns::intern_stream(Connection& connection, std::string_view name) {

@@ -20,6 +20,12 @@ struct StringHash {
   std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
 };
 
+struct TypeEntry {
+  std::int64_t id = 0;
+  std::string slots;       // names of the indexed fields
+  std::string fill_slots;  // the statement that fills the slots; empty: there is none
+};
+
 struct StreamEntry {
   std::int64_t id = 0;
   Version head = 0;
@@ -32,14 +38,15 @@ class Interns {
   void remember(std::int64_t stamp) { stamp_ = stamp; }
   void forget();
 
-  std::optional<std::int64_t> find_type(Connection& connection, std::string_view name);
-  std::int64_t intern_type(Connection& connection, std::string_view name);
+  // References are good until forget() or a validate() that forgets.
+  const TypeEntry* find_type(Connection& connection, std::string_view name);  // null: there is none
+  const TypeEntry& intern_type(Connection& connection, std::string_view name);
   // The stream's id and head; made where it is missing.
   StreamEntry& intern_stream(Connection& connection, std::string_view name);
 
  private:
   std::optional<std::int64_t> stamp_;
-  std::unordered_map<std::string, std::int64_t, StringHash, std::equal_to<>> types_;
+  std::unordered_map<std::string, TypeEntry, StringHash, std::equal_to<>> types_;
   std::unordered_map<std::string, StreamEntry, StringHash, std::equal_to<>> streams_;
 };
 

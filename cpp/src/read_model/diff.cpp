@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 
+#include "eventfold/error.hpp"
 #include "fold/operations.hpp"
 #include "read_model/row_writer.hpp"
 #include "read_model/table_sql.hpp"
@@ -81,6 +83,20 @@ void sort_by_key(const Fold& fold, std::vector<std::size_t>& rows) {
   });
 }
 
+// Rows may have exchanged values of a unique column: those go first, and come back together.
+void update_all(ReadModelWriter& writer, std::span<const std::size_t> rows) {
+  std::vector<std::size_t> refused;
+  for (const std::size_t row : rows) {
+    try {
+      writer.update(row);
+    } catch (const ProjectionError&) {
+      refused.push_back(row);
+    }
+  }
+  for (const std::size_t row : refused) writer.remove(row);
+  for (const std::size_t row : refused) writer.insert(row);
+}
+
 }  // namespace
 
 Written write_difference(Connection& connection, const Fold& fold) {
@@ -96,7 +112,7 @@ Written write_difference(Connection& connection, const Fold& fold) {
 
   ReadModelWriter writer(connection, fold, sql);
   for (const auto& key : comparison.to_delete) writer.remove(key);
-  for (const std::size_t row : comparison.to_update) writer.update(row);
+  update_all(writer, comparison.to_update);
   for (const std::size_t row : missing) writer.insert(row);
 
   Written written;

@@ -89,11 +89,12 @@ class Visitor : public RowVisitor {
 ScanTypes::ScanTypes(Connection& connection, std::span<const std::string> names) {
   Interns interns;
   for (std::size_t index = 0; index < names.size(); ++index) {
-    const auto id = interns.find_type(connection, names[index]);
-    if (!id) continue;
-    ids_.push_back(*id);
-    if (index_.size() <= static_cast<std::size_t>(*id)) index_.resize(static_cast<std::size_t>(*id) + 1, -1);
-    index_[static_cast<std::size_t>(*id)] = static_cast<int>(index);
+    const TypeEntry* type = interns.find_type(connection, names[index]);
+    if (!type) continue;
+    ids_.push_back(type->id);
+    const auto id = static_cast<std::size_t>(type->id);
+    if (index_.size() <= id) index_.resize(id + 1, -1);
+    index_[id] = static_cast<int>(index);
   }
 }
 

@@ -20,7 +20,7 @@ from eventfold import _core
 from eventfold.django import view_sql
 from eventfold.django.constants import APP_LABEL, SLOT_KINDS, is_event_model
 from eventfold.django.gate import native
-from eventfold.django.kinds import AnyField, event_fields, json_key, json_value, kind_of, slots_of
+from eventfold.django.kinds import AnyField, event_fields, json_key, json_value, kind_of, slot_names, slots_of
 from eventfold.django.type_fields import TypeFields
 from eventfold.errors import InvalidEvent
 
@@ -103,10 +103,9 @@ def find_type(connection: BaseDatabaseWrapper, label: str, *, any_case: bool = F
     return None if row is None else TypeRow(row[0], row[1], TypeFields.load(row[2]), row[3], row[4])
 
 
-def has_events(connection: BaseDatabaseWrapper, type_id: int, above: int = 0) -> bool:
-    """Whether an event of a type is recorded, above a position."""
-    sql = "SELECT 1 FROM eventfold_event WHERE type_id = %s AND position > %s LIMIT 1"
-    return _one(connection, sql, [type_id, above]) is not None
+def has_events(connection: BaseDatabaseWrapper, type_id: int) -> bool:
+    """Whether an event of a type is recorded."""
+    return _one(connection, "SELECT 1 FROM eventfold_event WHERE type_id = %s LIMIT 1", [type_id]) is not None
 
 
 def sync_view(connection: BaseDatabaseWrapper, model: Any, defaults: Mapping[str, Any] = {}) -> bool:
@@ -126,15 +125,24 @@ def sync_view(connection: BaseDatabaseWrapper, model: Any, defaults: Mapping[str
         if recorded:
             _check_values(connection, row, [column for column in columns if column.name in altered])
             if row.fields.slots != old_slots or altered:
-                _fill_slots(connection, row, columns, after=0)
+                _run(connection, _fill_slots(connection, row, columns, after="0"))
         remade = _replace_view(connection, row, model._meta.db_table, columns)
         fresh_hash = view_hash(model)
         if not remade and row.fields.dump() == before and row.view_hash == fresh_hash:
             return False
         _run(
             connection,
-            "UPDATE eventfold_type SET name = %s, fields = %s, view = %s, view_hash = %s WHERE id = %s",
-            [model._meta.label, row.fields.dump(), model._meta.db_table, fresh_hash, row.id],
+            "UPDATE eventfold_type SET name = %s, fields = %s, view = %s, view_hash = %s, slots = %s, fill_slots = %s "
+            "WHERE id = %s",
+            [
+                model._meta.label,
+                row.fields.dump(),
+                model._meta.db_table,
+                fresh_hash,
+                slot_names(row.fields.slots),
+                _fill_slots(connection, row, columns, after="?1") if row.fields.slots else None,
+                row.id,
+            ],
         )
         _void_caches(connection)
         return True
@@ -191,7 +199,6 @@ def repair_views(connection: BaseDatabaseWrapper, models: Iterable[Any]) -> None
     ]
     for model in wanted:
         sync_view(connection, model)
-        _fill_missing_slots(connection, model)
     labels = {model._meta.label for model in wanted}
     for label in _all(connection, "SELECT name FROM eventfold_type WHERE view IS NOT NULL"):
         if label not in labels and label.partition(".")[0] in global_apps.app_configs:
@@ -251,19 +258,8 @@ def _default(field: AnyField, defaults: Mapping[str, Any]) -> Any:
     return None
 
 
-def _fill_slots(connection: BaseDatabaseWrapper, row: TypeRow, columns: Sequence[view_sql.Column], after: int) -> None:
-    _run(connection, view_sql.fill_slots(row.id, columns, len(SLOT_KINDS), after, unhex=_has_unhex(connection)))
-    row.fields.filled = _one(connection, "SELECT head FROM eventfold_header")[0]
-
-
-def _fill_missing_slots(connection: BaseDatabaseWrapper, model: Any) -> None:
-    """EventLog, and processes that still run the class as it was before a migration, know nothing of new slots."""
-    row = find_type(connection, model._meta.label)
-    if row is None or not row.fields.slots or not has_events(connection, row.id, row.fields.filled):
-        return
-    with transaction.atomic(using=connection.alias):
-        _fill_slots(connection, row, columns_of(model, row.fields), after=row.fields.filled)
-        _run(connection, "UPDATE eventfold_type SET fields = %s WHERE id = %s", [row.fields.dump(), row.id])
+def _fill_slots(connection: BaseDatabaseWrapper, row: TypeRow, columns: Sequence[view_sql.Column], after: str) -> str:
+    return view_sql.fill_slots(row.id, columns, len(SLOT_KINDS), after, unhex=_has_unhex(connection))
 
 
 def _check_values(connection: BaseDatabaseWrapper, row: TypeRow, columns: Iterable[view_sql.Column]) -> None:

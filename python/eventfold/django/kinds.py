@@ -121,6 +121,12 @@ def slots_of(model: Any) -> dict[str, int]:
     return slots
 
 
+def slot_names(slots: dict[str, int]) -> str:
+    """Return the names of indexed fields in slot order, as `eventfold_type.slots` has them; a free slot has none."""
+    names = {slot: name for name, slot in slots.items()}
+    return ",".join(names.get(slot, "") for slot in range(max(names, default=-1) + 1))
+
+
 def json_value(field: AnyField, value: Any) -> Any:
     """Return what `data` holds for a value of a field (a cleaned one, or a default): something that JSON can say.
 

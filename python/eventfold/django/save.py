@@ -1,6 +1,8 @@
 """Appending the events of Django: the fastest path that receivers allow, within one transaction."""
 
 from collections.abc import Iterator
+from contextlib import suppress
+from copy import copy
 from datetime import datetime, timedelta, timezone
 from itertools import groupby
 from typing import Any
@@ -31,6 +33,7 @@ def _append(
     request: str,
     expected_version: int,
     fold: bool = True,
+    submitted: _core.Batch | None = None,
 ) -> _core.Appended:
     """The native call itself, behind the gate."""
     borrowed = connection.__dict__["_eventfold"]
@@ -38,7 +41,9 @@ def _append(
         check_view(borrowed.raw, connection.alias, plan.model)
         borrowed.checked.add(plan)
     read_models = plan.compiled_for(connection.alias) if fold else None
-    return log.append(batch, request=request, expected_version=expected_version, read_models=read_models)
+    return log.append(
+        batch, request=request, expected_version=expected_version, read_models=read_models, submitted=submitted
+    )
 
 
 def create(
@@ -88,7 +93,8 @@ def append(cls: Any, events: list[Any], using: str, request: str = "", expected_
         if "_given" in own:
             given = True
     connection = connections[using]
-    if has_receivers(cls) or plan.has_python_handlers(plan.model):
+    completed = (request or given) and plan.pre_save_fields  # after what was submitted, as by a receiver
+    if completed or has_receivers(cls) or plan.has_python_handlers(plan.model):
         _append_with_receivers(cls, plan, connection, events, values, given, request, expected_version)
     elif given:
         _append_given(plan, connection, events, values, request, expected_version)
@@ -133,13 +139,17 @@ def _append_with_receivers(
     expected_version: int,
 ) -> None:
     using = connection.alias
+    # A repetition is known by what was submitted: a receiver may complete it, with the time for example.
+    submitted = [copy(event) for event in events] if request or given else []
     try:
         with ImmediateAtomic(using):
             repeated = (request or given) and _is_repeated(connection, values, request)
             if not repeated:
                 for event in events:
                     pre_save.send(sender=cls, instance=event, raw=False, using=using, update_fields=None)
-            repeated = _append_given(plan, connection, events, values, request, expected_version)
+            repeated = _append_given(
+                plan, connection, events, values, request, expected_version, submitted, repeated=repeated
+            )
             if not repeated:
                 for event in events:
                     post_save.send(sender=cls, instance=event, created=True, raw=False, using=using, update_fields=None)
@@ -156,16 +166,28 @@ def _append_given(
     values: list[dict[str, Any]],
     request: str,
     expected_version: int,
+    submitted: list[Any] | None = None,
+    *,
+    repeated: bool = False,
 ) -> bool:
-    """Append events of which some may have an id or metadata of the caller's; return whether they were repeated."""
+    """Append events of which some may have an id or metadata of the caller's; return whether they were repeated.
+
+    `submitted`: the events as they were before receivers saw them. `repeated`: they are known to be recorded, so that
+    they are compared, not validated.
+    """
     runs = [_run(events, values)] if request or len(events) == 1 else list(_runs(events, values))
     if len(runs) == 1:
-        return _append_run(plan, connection, *runs[0], request, expected_version)
+        return _append_run(plan, connection, *runs[0], request, expected_version, submitted, repeated)
     if expected_version != ANY_VERSION:
         raise InvalidEvent(f"{plan.label}: expect_version() needs a batch in which all events have the same metadata")
     with ImmediateAtomic(connection.alias):
-        repeated = [_append_run(plan, connection, *run, request, expected_version) for run in runs]
-    return all(repeated)
+        start = 0
+        found = []
+        for run in runs:
+            part = submitted and submitted[start : start + len(run[0])]
+            found.append(_append_run(plan, connection, *run, request, expected_version, part, repeated))
+            start += len(run[0])
+    return all(found)
 
 
 def _append_run(
@@ -177,9 +199,25 @@ def _append_run(
     ids: list[bytes] | None,
     request: str,
     expected_version: int,
+    submitted: list[Any] | None,
+    repeated: bool,
 ) -> bool:
-    batch = plan.encode(events, values, metadata, ids)
-    appended = native(connection, plan.insert_sql, _append, connection, plan, batch, request, expected_version)
+    compared = None
+    if submitted:
+        with suppress(InvalidEvent):  # incomplete without the receivers: then what they make of it is compared
+            compared = plan.encode_unchecked(submitted, [event.__dict__ for event in submitted], metadata, ids)
+    batch = compared if repeated and compared else plan.encode(events, values, metadata, ids)
+    appended = native(
+        connection,
+        plan.insert_sql,
+        _append,
+        connection,
+        plan,
+        batch,
+        request,
+        expected_version,
+        submitted=compared,
+    )
     _mark(plan, values, appended, connection.alias)
     return appended.repeated
 

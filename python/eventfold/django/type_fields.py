@@ -1,7 +1,7 @@
 """What the log knows of a type's fields, kept in `eventfold_type.fields`, for events recorded before they changed.
 
     {"title": ["name"], "branch": [], "@defaults": {"branch": "main"}, "@kinds": {"title": ["text"], ...},
-     "@slots": {"title": 2}, "@filled": 1000, "@removed": {"colour": {"keys": ["color"], "kinds": ["text"]}}}
+     "@slots": {"title": 2}, "@removed": {"colour": {"keys": ["color"], "kinds": ["text"]}}}
 
 A field's list holds the keys that it had before it was renamed, latest first. Nothing is remembered for a change that
 no recorded event has seen.
@@ -26,8 +26,6 @@ class TypeFields:
     """Kinds, by field name, that recorded events may have it in; the present one is last."""
     slots: dict[str, int] = field(default_factory=dict)
     """Slot columns, by field name, as they are filled at present."""
-    filled: int = 0
-    """The position up to which the slots are known to hold what `data` says."""
     removed: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What was known of fields that were removed, so that one that comes back finds its old values."""
 
@@ -40,7 +38,6 @@ class TypeFields:
             defaults=known.get("@defaults", {}),
             kinds=known.get("@kinds", {}),
             slots=known.get("@slots", {}),
-            filled=known.get("@filled", 0),
             removed=known.get("@removed", {}),
         )
 
@@ -51,7 +48,6 @@ class TypeFields:
             ("@defaults", self.defaults),
             ("@kinds", self.kinds),
             ("@slots", self.slots),
-            ("@filled", self.filled if self.slots else 0),
             ("@removed", self.removed),
         ):
             if value:

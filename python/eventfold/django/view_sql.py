@@ -81,8 +81,11 @@ def drop_view(name: str) -> str:
     return f"DROP VIEW {quote_name(name)}"
 
 
-def fill_slots(type_id: int, columns: Sequence[Column], slots: int, after: int, *, unhex: bool) -> str:
-    """Return the statement that lets the slots of a type's events above a position hold what `data` says."""
+def fill_slots(type_id: int, columns: Sequence[Column], slots: int, after: str, *, unhex: bool) -> str:
+    """Return the statement that lets the slots of a type's events above a position hold what `data` says.
+
+    `after` is the position, or a parameter that stands for it.
+    """
     expressions = {column.slot: json_expression(column, unhex) for column in columns if column.slot is not None}
     values = {f"slot{slot + 1}": expressions.get(slot, "NULL") for slot in range(slots)}
     return (

@@ -1,1 +1,1 @@
-SELECT id FROM eventfold_type WHERE name = ?
+SELECT id, slots, fill_slots FROM eventfold_type WHERE name = ?

@@ -16,7 +16,9 @@ CREATE TABLE IF NOT EXISTS eventfold_type (
     name TEXT NOT NULL UNIQUE,
     fields TEXT NOT NULL DEFAULT '{}', -- JSON: what migrations know of its fields, former names included
     view TEXT,                         -- the view that shows it, if any
-    view_hash TEXT
+    view_hash TEXT,
+    slots TEXT NOT NULL DEFAULT '',    -- names of the indexed fields in slot order, with commas between
+    fill_slots TEXT                    -- the statement that fills them from data, for events above position ?1
 );
 
 CREATE TABLE IF NOT EXISTS eventfold_stream (
