@@ -45,11 +45,11 @@ class ReplayHandle {
     return replay_.scan(progress);
   }
 
-  py::dict write(const std::string& spec_hash) {
+  py::dict write(const std::string& spec_hash, AppendListener* inline_read_models) {
     Written written;
     {
       NativeCall call(*log_.database);
-      written = replay_.write(spec_hash);
+      written = replay_.write(spec_hash, inline_read_models);
     }
     py::dict dict;
     dict["inserted"] = written.inserted;
@@ -84,7 +84,7 @@ void bind_fold(py::module_& module) {
       .def(py::init<py::object, const std::string&, const py::object&, int>(), py::arg("log"), py::arg("spec"),
            py::arg("handler") = py::none(), py::arg("threads") = 2)
       .def("scan", &ReplayHandle::scan, py::arg("progress") = py::none())
-      .def("write", &ReplayHandle::write, py::arg("spec_hash") = "");
+      .def("write", &ReplayHandle::write, py::arg("spec_hash") = "", py::arg("read_models") = nullptr);
   py::class_<FoldResult, std::shared_ptr<FoldResult>>(module, "FoldResult",
                                                       "A lazy mapping of key to a tuple of column values.")
       .def("__len__", &FoldResult::size)

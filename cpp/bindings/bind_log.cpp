@@ -16,15 +16,23 @@ namespace {
 py::bytes bytes_of(const Uuid& id) { return {reinterpret_cast<const char*>(id.data()), id.size()}; }
 
 Appended append(LogHandle& self, const Batch& batch, const std::string& request, Version expected_version,
-                AppendListener* read_models, const Batch* submitted) {
+                AppendListener* read_models, const Batch* submitted, bool keeps_folded) {
   NativeCall call(*self.database);
   const auto events = batch.events();
   std::vector<NewEvent> submitted_events;
   if (submitted) submitted_events = submitted->events();
-  return self.log.append(
-      events,
-      {.request = request, .expected_version = expected_version, .trusted = true, .submitted = submitted_events},
-      read_models);
+  return self.log.append(events,
+                         {.request = request,
+                          .expected_version = expected_version,
+                          .trusted = true,
+                          .keeps_folded = keeps_folded,
+                          .submitted = submitted_events},
+                         read_models);
+}
+
+std::int64_t fold_pending(LogHandle& self, AppendListener* read_models) {
+  NativeCall call(*self.database);
+  return self.log.fold_pending(read_models);
 }
 
 py::tuple tuple_of(const RecordedEvent& event) {
@@ -118,7 +126,10 @@ void bind_log(py::module_& module) {
                   std::string(), std::string()),
            py::arg("old"), py::arg("new"))
       .def("append", &append, py::arg("batch"), py::kw_only(), py::arg("request") = "",
-           py::arg("expected_version") = kAny, py::arg("read_models") = nullptr, py::arg("submitted") = nullptr)
+           py::arg("expected_version") = kAny, py::arg("read_models") = nullptr, py::arg("submitted") = nullptr,
+           py::arg("keeps_folded") = false)
+      .def("unfolded", native([](EventLog& log) { return log.unfolded(); }))
+      .def("fold_pending", &fold_pending, py::arg("read_models") = nullptr)
       .def("read", &read_log, py::kw_only(), py::arg("types") = std::vector<std::string>(),
            py::arg("stream") = py::none(), py::arg("after") = 0, py::arg("until") = py::none(),
            py::arg("backward") = false, py::arg("limit") = py::none());

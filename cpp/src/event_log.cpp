@@ -10,6 +10,32 @@
 
 namespace eventfold {
 
+namespace {
+
+// Events that are recorded already, in batches. Returns how many they are.
+std::int64_t give(Connection& connection, AppendListener& listener, Position after, Position until) {
+  constexpr std::size_t kBatch = 4096;
+  std::int64_t given = 0;
+  std::vector<EventView> views;
+  std::vector<std::string> types = listener.types();
+  if (!types.empty()) {
+    Interns known;
+    std::erase_if(types, [&](const std::string& type) { return known.find_type(connection, type) == nullptr; });
+    if (types.empty()) return 0;
+  }
+  read_events(connection, {.types = std::move(types), .after = after, .until = until}, kBatch,
+              [&](std::span<const RecordedEvent> events) {
+                views.clear();
+                for (const RecordedEvent& event : events)
+                  views.push_back({event.position, event.created, event.type, event.data});
+                listener.appended(connection, views);
+                given += std::ssize(views);
+              });
+  return given;
+}
+
+}  // namespace
+
 class EventLog::Impl {
  public:
   explicit Impl(std::shared_ptr<Connection> opened) : connection(std::move(opened)) {}
@@ -46,7 +72,9 @@ void EventLog::empty() {
 Appended EventLog::append(std::span<const NewEvent> events, const AppendOptions& options, AppendListener* listener) {
   try {
     Transaction transaction(connection());
-    Appended appended = append_events(connection(), impl_->interns, events, options, listener);
+    Appended appended =
+        append_events(connection(), impl_->interns, events, options, listener,
+                      [&](Position after, Position until) { give(connection(), *listener, after, until); });
     transaction.commit();
     return appended;
   } catch (...) {
@@ -65,6 +93,24 @@ std::vector<RecordedEvent> EventLog::read(const Query& query) {
   read(query, 4096,
        [&](std::span<const RecordedEvent> batch) { events.insert(events.end(), batch.begin(), batch.end()); });
   return events;
+}
+
+std::optional<std::pair<Position, Position>> EventLog::unfolded() {
+  const HeadRow header = read_head(connection());
+  if (header.folded >= header.head) return std::nullopt;
+  return std::pair(header.folded, header.head);
+}
+
+std::int64_t EventLog::fold_pending(AppendListener* listener) {
+  Transaction transaction(connection());
+  const HeadRow header = read_head(connection());
+  std::int64_t given = 0;
+  if (header.folded < header.head) {
+    if (listener) given = give(connection(), *listener, header.folded, header.head);
+    write_folded(connection(), header.head);
+  }
+  transaction.commit();
+  return given;
 }
 
 Position EventLog::head() { return info().head; }

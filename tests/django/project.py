@@ -163,7 +163,12 @@ class Project:
         return found
 
     def views(self) -> list[str]:
-        return [name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY name")]
+        return [
+            name
+            for (name,) in self.rows(
+                "SELECT name FROM sqlite_master WHERE type = 'view' AND name <> 'eventfold_head' ORDER BY name"
+            )
+        ]
 
     def append(self, event_type: str, *events: dict) -> None:
         """Record events by EventLog, as they were recorded by an earlier class."""

@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "eventfold/connection.hpp"
@@ -47,6 +48,9 @@ struct AppendOptions {
   std::string_view request = {};    // a request key: the whole batch is appended once
   Version expected_version = kAny;  // of the one stream of the batch
   bool trusted = false;             // data and names come from our own encoder: valid, not checked again
+  // The caller answers for the inline read models: those of the listener if there is one, else there are none to keep.
+  // Events that they have not seen yet (of triggers, of another program) are given to them first.
+  bool keeps_folded = false;
   // What a repetition is compared with, where the caller completed what was submitted; empty: the events themselves.
   std::span<const NewEvent> submitted = {};
 };
@@ -65,6 +69,8 @@ class AppendListener {
  public:
   virtual ~AppendListener() = default;
   virtual void appended(Connection& connection, std::span<const EventView> events) = 0;
+  // The types that it reads, for those who would have to read them from the log first; empty: all.
+  virtual std::vector<std::string> types() const { return {}; }
 };
 
 class EventLog {
@@ -95,6 +101,11 @@ class EventLog {
             const std::function<void(std::span<const RecordedEvent>)>& sink);
 
   Position head();
+  // The range (after, until] that the inline read models have not seen yet; none: they have seen everything.
+  std::optional<std::pair<Position, Position>> unfolded();
+  // Gives that range to the read models, in a transaction or savepoint; returns how many events it has.
+  // Throws what an append with this listener throws.
+  std::int64_t fold_pending(AppendListener* listener);
   // The version of the last event of a stream, 0 where it has none.
   Version stream_head(std::string_view stream);
   LogInfo info();

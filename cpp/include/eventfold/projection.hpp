@@ -21,7 +21,7 @@ enum class Operation : std::uint8_t { count, sum, min, max, first, latest, handl
 
 // What a cell holds. The first five are database values; a boolean is stored as 0 or 1, a number beyond 64 bits and a
 // JSON list or object as text.
-enum class CellType : std::uint8_t { null, integer, real, text, blob, boolean, number, json };
+enum class CellType : std::uint8_t { null, integer, real, text, blob, boolean, number, json, absent };
 
 // A value of a fold that does not own its bytes.
 struct CellView {
@@ -56,7 +56,7 @@ struct FieldSpec {
   Kind kind = Kind::any;
   int places = 0;                 // of a decimal
   std::vector<std::string> keys;  // in `data`, the present one first, then former ones
-  OwnedCell missing;              // what it is in an event without it
+  OwnedCell missing;              // what it is in an event without it; absent: columns stay as they are
   bool mixed = false;             // old events may have it in another kind: what does not fit is null
 };
 

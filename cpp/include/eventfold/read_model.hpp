@@ -27,6 +27,7 @@ class InlineReadModels : public AppendListener {
   ~InlineReadModels() override;
   // Throws ProjectionError, CorruptLog, and what a handler throws.
   void appended(Connection& connection, std::span<const EventView> events) override;
+  std::vector<std::string> types() const override;
 
  private:
   class Model;
@@ -63,7 +64,8 @@ class Replay {
   Position scan(const Progress& progress = nullptr);
   // One transaction: what was appended since scan(), then only rows that differ, then the checkpoint under this hash of
   // the specification. Throws WrongLog if the log was emptied or replaced since scan().
-  Written write(std::string_view spec_hash);
+  // `inline_read_models`: those that appends keep, which see first what they have not seen yet.
+  Written write(std::string_view spec_hash, AppendListener* inline_read_models = nullptr);
 
  private:
   EventLog& log_;

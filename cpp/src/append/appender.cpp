@@ -99,7 +99,7 @@ class RowWriter {
 }  // namespace
 
 Appended append_events(Connection& connection, Interns& interns, std::span<const NewEvent> events,
-                       const AppendOptions& options, AppendListener* listener) {
+                       const AppendOptions& options, AppendListener* listener, const CatchUp& catch_up) {
   if (connection.folding) {
     throw ProjectionError(
         "An @on method may not append events: it would change what is being folded. Append where the "
@@ -112,6 +112,7 @@ Appended append_events(Connection& connection, Interns& interns, std::span<const
   const auto submitted = options.submitted.empty() ? events : options.submitted;
   if (auto recorded = find_recorded(connection, submitted, options.request)) return *recorded;
   check_expected_version(connection, interns, events, options.expected_version);
+  if (listener && options.keeps_folded && header.folded < header.head) catch_up(header.folded, header.head);
 
   Appended appended;
   appended.first = header.head + 1;
@@ -159,7 +160,8 @@ Appended append_events(Connection& connection, Interns& interns, std::span<const
   }
   record_request(connection, submitted, options.request, appended.first);
   const auto stamp = static_cast<std::int64_t>(random_bits());
-  write_header(connection, appended.last, appended.created, stamp);
+  write_header(connection, appended.last, appended.created, stamp,
+               options.keeps_folded ? appended.last : header.folded);
   interns.remember(stamp);
   if (listener) listener->appended(connection, views);
   return appended;

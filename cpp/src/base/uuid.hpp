@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "eventfold/event.hpp"
 
@@ -21,6 +22,9 @@ class UuidSequence {
   std::uint64_t high_;
   std::uint64_t low_;
 };
+
+// The id of an event that was recorded without one, by a trigger: the same each time, another one in each log.
+Uuid derived_uuid(std::string_view log_id, std::int64_t created_us, std::int64_t position);
 
 std::string format_uuid(const Uuid& uuid);
 

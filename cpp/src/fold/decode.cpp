@@ -68,6 +68,7 @@ inline const Decoder::Member* Decoder::member_at(const char*& at, const char* en
 }
 
 inline void Decoder::to_kind(std::size_t index, CellView& value) {
+  if (value.type == CellType::absent) return;
   const FieldSpec& field = event_.fields[index];
   if (field.mixed) value = read_as(field.kind, value, other_kind_[index]);
   if (value.type != CellType::null) convert(field, value, converted_[index]);

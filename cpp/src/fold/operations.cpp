@@ -91,6 +91,7 @@ void merge_sums(const ColumnSpec& column, Cell& cell, const Cell& later) {
 }
 
 void combine(const ColumnSpec& column, Cell& cell, const CellView& value, bool relative) {
+  if (value.type == CellType::absent) return;
   switch (column.operation) {
     case Operation::count:
     case Operation::sum:
@@ -139,6 +140,7 @@ void start(const ColumnSpec& column, Cell& cell, bool relative) {
 }
 
 void apply(const ColumnSpec& column, Cell& cell, const CellView& value, bool relative) {
+  if (value.type == CellType::absent && column.operation != Operation::count) return;
   relative = relative && !(cell.flags & Cell::absolute);
   cell.flags |= Cell::touched;
   if (column.operation == Operation::count) {

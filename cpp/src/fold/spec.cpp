@@ -142,6 +142,7 @@ EventSpec event_of(std::string_view type, object fields) {
     field.keys = texts_of(item, "keys");
     if (field.keys.empty()) refuse("the field " + field.name + " has no key");
     field.missing = optional_cell(item, "default", field.kind, Form::json);
+    if (flag_of(item, "sparse")) field.missing.cell.type = CellType::absent;
     field.mixed = flag_of(item, "mixed");
     event.fields.push_back(std::move(field));
   }

@@ -37,6 +37,7 @@ Header read_header(Connection& connection) {
   header.info.head = statement.column(3).integer;
   header.last_created = statement.column(4).integer;
   header.stamp = statement.column(5).integer;
+  header.folded = statement.column(6).integer;
   check_version(header.info.schema_version);
   return header;
 }
@@ -45,11 +46,15 @@ HeadRow read_head(Connection& connection) {
   Statement& statement = step_header(connection);
   ResetGuard guard(statement);
   check_version(statement.column(2).integer);
-  return {statement.column(3).integer, statement.column(4).integer, statement.column(5).integer};
+  return {statement.column(3).integer, statement.column(4).integer, statement.column(5).integer,
+          statement.column(6).integer};
 }
 
-void write_header(Connection& connection, Position head, std::int64_t last_created, std::int64_t stamp) {
-  connection.prepare(sql::write_header).run({head, last_created, stamp});
+void write_header(Connection& connection, Position head, std::int64_t last_created, std::int64_t stamp,
+                  Position folded) {
+  connection.prepare(sql::write_header).run({head, last_created, stamp, folded});
 }
+
+void write_folded(Connection& connection, Position folded) { connection.prepare(sql::write_folded).run({folded}); }
 
 }  // namespace eventfold

@@ -1,5 +1,6 @@
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include "eventfold/read_model.hpp"
 #include "read_model/folding_guard.hpp"
@@ -75,6 +76,8 @@ class InlineReadModels::Model {
  public:
   explicit Model(Projection projection) : projection_(std::move(projection)), sql_(*projection_.spec) {}
 
+  const ProjectionSpec& spec() const { return *projection_.spec; }
+
   void appended(Connection& connection, std::span<const EventView> events) {
     if (!reads_any(*projection_.spec, events)) return;
     Fold fold = take_fold();
@@ -136,6 +139,14 @@ InlineReadModels::InlineReadModels(std::vector<Projection> projections) {
 }
 
 InlineReadModels::~InlineReadModels() = default;
+
+std::vector<std::string> InlineReadModels::types() const {
+  std::set<std::string> types;
+  for (const auto& model : models_) {
+    for (const EventSpec& event : model->spec().events) types.insert(event.type);
+  }
+  return {types.begin(), types.end()};
+}
 
 void InlineReadModels::appended(Connection& connection, std::span<const EventView> events) {
   for (const auto& model : models_) model->appended(connection, events);

@@ -15,13 +15,14 @@ Position Replay::scan(const Progress& progress) {
   return scanned_.head;
 }
 
-Written Replay::write(std::string_view spec_hash) {
+Written Replay::write(std::string_view spec_hash, AppendListener* inline_read_models) {
   if (!fold_) scan();
   // whatever happens now, what was folded is not as of scan() any more
   Fold fold = std::move(*fold_);
   fold_.reset();
   Connection& connection = log_.connection();
   Transaction transaction(connection);
+  log_.fold_pending(inline_read_models);  // else the next append would fold once more what is in these rows
   const LogInfo now = log_.info();
   if (now.log_id != scanned_.log_id || now.epoch != scanned_.epoch || now.head < scanned_.head) {
     throw WrongLog("The log was emptied or replaced while " + projection_.spec->name +

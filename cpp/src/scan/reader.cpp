@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/sql.hpp"
+#include "base/uuid.hpp"
 #include "eventfold/error.hpp"
 #include "log/header.hpp"
 #include "log/interns.hpp"
@@ -15,7 +16,8 @@ namespace {
 
 constexpr const char* kColumns =
     "SELECT e.position, e.event_id, e.type_id, e.data, "
-    "(SELECT s.name FROM eventfold_stream AS s WHERE s.id = e.stream_id), e.version, e.created, e.metadata "
+    "(SELECT s.name FROM eventfold_stream AS s WHERE s.id = e.stream_id), e.version, e.created, "
+    "coalesce(e.metadata, (SELECT m.metadata FROM eventfold_metadata AS m WHERE m.position = e.position)) "
     "FROM eventfold_event AS e WHERE ";
 constexpr std::size_t kMaximumUnion = 16;  // beyond that, most events are wanted anyway
 
@@ -107,11 +109,15 @@ Sql compose(const Query& query, const std::vector<std::int64_t>& types, std::opt
   return sql;
 }
 
-RecordedEvent recorded(Statement& row, const TypeNames& names) {
+RecordedEvent recorded(Statement& row, const TypeNames& names, std::string_view log_id) {
   RecordedEvent event;
   event.position = row.column(0).integer;
-  const auto id = row.column(1).view();
-  std::memcpy(event.id.data(), id.data(), std::min(id.size(), event.id.size()));
+  event.created = row.column(6).integer;
+  if (const auto id = row.column(1).view(); id.size() == event.id.size()) {
+    std::memcpy(event.id.data(), id.data(), id.size());
+  } else {
+    event.id = derived_uuid(log_id, event.created, event.position);
+  }
   const auto name = names.find(row.column(2).integer);
   if (name == names.end()) {
     throw CorruptLog("The event at position " + std::to_string(event.position) + " is of type number " +
@@ -121,7 +127,6 @@ RecordedEvent recorded(Statement& row, const TypeNames& names) {
   event.data = row.column(3).view();
   if (const Value stream = row.column(4); !stream.is_null()) event.stream = std::string(stream.view());
   if (const Value version = row.column(5); !version.is_null()) event.version = version.integer;
-  event.created = row.column(6).integer;
   event.metadata = row.column(7).view();
   return event;
 }
@@ -133,7 +138,8 @@ void read_events(Connection& connection, const Query& query, std::size_t batch_s
   if (query.limit && *query.limit < 0) {
     throw InvalidEvent("limit must not be negative, it is " + std::to_string(*query.limit));
   }
-  const Position head = read_header(connection).info.head;
+  const LogInfo info = read_header(connection).info;
+  const Position head = info.head;
   Range range{query.after, std::min(query.until.value_or(head), head)};
   std::optional<std::int64_t> stream;
   if (query.stream) {
@@ -152,7 +158,7 @@ void read_events(Connection& connection, const Query& query, std::size_t batch_s
       Statement& statement = connection.prepare(sql.text);
       ResetGuard guard(statement);
       statement.bind(sql.parameters);
-      while (statement.step()) batch.push_back(recorded(statement, names));
+      while (statement.step()) batch.push_back(recorded(statement, names, info.log_id));
     }
     if (batch.empty()) return;
     left -= static_cast<std::int64_t>(batch.size());

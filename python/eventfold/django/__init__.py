@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from eventfold.django.read_models import Sum as Sum
     from eventfold.django.read_models import on as on
     from eventfold.django.recorded import Recorded as Recorded
+    from eventfold.django.tracking.event_types import events_of as events_of
+    from eventfold.django.tracking.history import as_of as as_of
+    from eventfold.django.tracking.history import diff as diff
+    from eventfold.django.tracking.history import history as history
+    from eventfold.django.tracking.history import revert as revert
+    from eventfold.django.tracking.registry import track as track
+    from eventfold.django.tracking.registry import untrack as untrack
 
 _MODULES = {
     "Event": "events",
@@ -37,6 +44,13 @@ _MODULES = {
     "Latest": "read_models",
     "on": "read_models",
     "projector": "projectors",
+    "track": "tracking.registry",
+    "untrack": "tracking.registry",
+    "events_of": "tracking.event_types",
+    "history": "tracking.history",
+    "as_of": "tracking.history",
+    "diff": "tracking.history",
+    "revert": "tracking.history",
 }
 
 __all__ = [  # noqa: RUF022
@@ -53,6 +67,13 @@ __all__ = [  # noqa: RUF022
     "Latest",
     "on",
     "projector",
+    "track",
+    "untrack",
+    "events_of",
+    "history",
+    "as_of",
+    "diff",
+    "revert",
 ]
 
 

@@ -3,6 +3,7 @@
 The log and the read models do not shrink with the registry: an event must still be folded, and be gone after a flush.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from django.apps import apps
@@ -15,7 +16,19 @@ def declared_models() -> list[Any]:
 
 
 def declared_model(label: str) -> Any:
-    """Return a model by its label. Raises LookupError."""
+    """Return a model by its label, or the event type of a tracked one. Raises LookupError."""
+    from eventfold.django.tracking.event_types import tracked_event
+
+    try:
+        return table_model(label)
+    except LookupError:
+        with suppress(LookupError):
+            return tracked_event(label)
+        raise
+
+
+def table_model(label: str) -> Any:
+    """Return a model by its label. Raises LookupError, ValueError."""
     app_label, _, name = label.partition(".")
     model = apps.all_models.get(app_label, {}).get(name.lower())
     return apps.get_model(label) if model is None else model  # which says what is wrong

@@ -62,6 +62,11 @@ def plain_type(field: AnyField) -> type | None:
 _PLAIN = {"text": str, "integer": int, "real": float}
 
 
+def value_reader(field: AnyField, alias: str) -> Callable[[Any], Any]:
+    """Return what makes the Python value of a field out of its JSON value, which is not null."""
+    return _reading(field, alias, mixed=False)
+
+
 def _reading(field: AnyField, alias: str, mixed: bool) -> Callable[[Any], Any]:
     """Return what makes the Python value of a JSON one. `mixed`: old events may have it in another kind, else null."""
     kind = kind_of(field)

@@ -72,6 +72,9 @@ def remove_log(connection: BaseDatabaseWrapper) -> None:
         )
     for label in _all(connection, "SELECT name FROM eventfold_type WHERE view IS NOT NULL"):
         drop_view(connection, label)
+    for trigger in _all(connection, "SELECT name FROM sqlite_master WHERE name GLOB 'eventfold_tracks_*'"):
+        _run(connection, f"DROP TRIGGER {view_sql.quote_name(trigger)}")
+    _run(connection, "DROP VIEW IF EXISTS eventfold_head")
     for table in _all(connection, "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'eventfold_*'"):
         _run(connection, f"DROP TABLE {view_sql.quote_name(table)}")
 
@@ -123,7 +126,8 @@ def sync_view(connection: BaseDatabaseWrapper, model: Any, defaults: Mapping[str
         row.fields.slots = slots_of(model)
         columns = columns_of(model, row.fields)
         if recorded:
-            _check_values(connection, row, [column for column in columns if column.name in altered])
+            if not getattr(model, "_shows_what_fits", False):
+                _check_values(connection, row, [column for column in columns if column.name in altered])
             if row.fields.slots != old_slots or altered:
                 _run(connection, _fill_slots(connection, row, columns, after="0"))
         remade = _replace_view(connection, row, model._meta.db_table, columns)

@@ -2,13 +2,14 @@
 
 from django.apps import AppConfig
 
-from eventfold.django import json_lookups, migrate_hooks, read_model_hooks, test_databases, view_checks
+from eventfold.django import json_lookups, migrate_hooks, read_model_hooks, test_databases, tracking, view_checks
 
 
 def connect(app_config: AppConfig) -> None:
-    """Connect migrate, test databases, the checks of views, the JSON lookups, and what read models need."""
+    """Connect migrate, test databases, checks, JSON lookups, and what read models and tracked models need."""
     migrate_hooks.connect(app_config)
     view_checks.connect()
     test_databases.connect()
     json_lookups.connect()
     read_model_hooks.connect(app_config)
+    tracking.connect(app_config)

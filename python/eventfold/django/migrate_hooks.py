@@ -27,6 +27,7 @@ from django.db.models.signals import post_migrate, pre_migrate
 
 from eventfold.django import event_views
 from eventfold.django.constants import APP_LABEL, is_event_model, is_event_options
+from eventfold.django.tracking.event_types import all_tracked_events
 
 Plan = Sequence[tuple[Migration, bool]]
 
@@ -50,10 +51,10 @@ class KeepEventViews(Operation):
         pass
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        self._keep(app_label, schema_editor.connection, to_state, list(_flatten(self.operation)), backward=False)
+        self._keep(app_label, schema_editor.connection, to_state, list(flatten(self.operation)), backward=False)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        operations = list(_flatten(self.operation))
+        operations = list(flatten(self.operation))
         self._keep(app_label, schema_editor.connection, to_state, operations[::-1], backward=True)
 
     def describe(self) -> str:
@@ -62,7 +63,7 @@ class KeepEventViews(Operation):
     def _keep(
         self, app_label: str, connection: Any, state: Any, operations: Sequence[Operation], *, backward: bool
     ) -> None:
-        names = {name for operation in operations for name in _model_names(operation)}
+        names = {name for operation in operations for name in model_names(operation)}
         states = [state.models[app_label, name] for name in sorted(names) if (app_label, name) in state.models]
         if not any(is_event_options(model_state.options) for model_state in states) and not (
             event_views.has_log(connection)
@@ -108,14 +109,14 @@ def repair(plan: Plan | None = None, apps: Any = global_apps, using: str = DEFAU
     if any(migration.app_label == APP_LABEL and backward for migration, backward in plan or ()):
         return  # the log was just removed
     if event_views.ensure_log(connection):
-        event_views.repair_views(connection, apps.get_models())
+        event_views.repair_views(connection, [*apps.get_models(), *all_tracked_events()])
 
 
 def _concerns_events(app_label: str, operation: Operation, events: set[tuple[str, str]], backward: bool) -> bool:
     """Whether an operation may concern an event model; `events` are those that are known, and learns of more."""
     concerned = False
-    for part in _flatten(operation):
-        names = [(app_label, name) for name in _model_names(part)]
+    for part in flatten(operation):
+        names = [(app_label, name) for name in model_names(part)]
         if isinstance(part, CreateModel) and is_event_options(part.options):
             events.update(names)
         elif isinstance(part, DeleteModel) and backward:
@@ -126,17 +127,17 @@ def _concerns_events(app_label: str, operation: Operation, events: set[tuple[str
     return concerned
 
 
-def _flatten(operation: Operation) -> Iterator[Operation]:
+def flatten(operation: Operation) -> Iterator[Operation]:
     """The operation, or those that it makes in the migration state alone (SeparateDatabaseAndState, RunSQL)."""
     parts: Iterable[Operation] | None = getattr(operation, "state_operations", None)
     if parts is None:
         yield operation
     else:
         for part in parts:
-            yield from _flatten(part)
+            yield from flatten(part)
 
 
-def _model_names(operation: Operation) -> list[str]:
+def model_names(operation: Operation) -> list[str]:
     if isinstance(operation, RenameModel):
         return [operation.old_name_lower, operation.new_name_lower]
     if isinstance(operation, ModelOperation):

@@ -24,7 +24,7 @@ _BATCH = 1000
 _PAUSE = 0.1  # seconds between two calls of progress
 _WRITE_CHECKPOINT = """
     INSERT INTO eventfold_read_model (name, spec_hash, log_id, epoch, position, due)
-    SELECT %s, %s, log_id, epoch, head, 0 FROM eventfold_header WHERE id = 1
+    SELECT %s, %s, log_id, epoch, head, 0 FROM eventfold_head WHERE true
     ON CONFLICT (name) DO UPDATE SET spec_hash = excluded.spec_hash, log_id = excluded.log_id,
         epoch = excluded.epoch, position = excluded.position, due = 0"""
 

@@ -28,7 +28,7 @@ def state_of(model: Any, alias: str) -> State:
     """Compare a read model's definition and log with those that its rows were made by."""
     label = model._meta.label
     with connections[alias].cursor() as cursor:
-        cursor.execute("SELECT log_id, epoch, head FROM eventfold_header")
+        cursor.execute("SELECT log_id, epoch, head FROM eventfold_head")
         log_id, epoch, head = cursor.fetchone()
         cursor.execute(
             "SELECT spec_hash, log_id, epoch, position, due FROM eventfold_read_model WHERE name = %s", [label]
@@ -72,7 +72,7 @@ def note_new_read_models(alias: str) -> None:
                 continue
             cursor.execute(
                 "INSERT INTO eventfold_read_model (name, spec_hash, log_id, epoch, position, due) "
-                "SELECT %s, %s, log_id, epoch, head, 0 FROM eventfold_header WHERE id = 1 "
+                "SELECT %s, %s, log_id, epoch, head, 0 FROM eventfold_head WHERE true "
                 "ON CONFLICT (name) DO UPDATE SET spec_hash = excluded.spec_hash "
                 "WHERE spec_hash IS NOT excluded.spec_hash",
                 [model._meta.label, hash_for(model, alias)],

@@ -16,9 +16,8 @@ from eventfold.errors import WrongLog
 
 # A read model whose rows were made from another log than this one.
 _OTHER_LOG = """
-    SELECT name FROM eventfold_read_model, eventfold_header
-    WHERE eventfold_read_model.log_id IS NOT eventfold_header.log_id
-        OR eventfold_read_model.epoch IS NOT eventfold_header.epoch OR position > head"""
+    SELECT name FROM eventfold_read_model AS made, eventfold_head AS log
+    WHERE made.log_id IS NOT log.log_id OR made.epoch IS NOT log.epoch OR made.position > log.head"""
 
 
 @dataclass(frozen=True)

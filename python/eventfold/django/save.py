@@ -42,7 +42,12 @@ def _append(
         borrowed.checked.add(plan)
     read_models = plan.compiled_for(connection.alias) if fold else None
     return log.append(
-        batch, request=request, expected_version=expected_version, read_models=read_models, submitted=submitted
+        batch,
+        request=request,
+        expected_version=expected_version,
+        read_models=read_models,
+        submitted=submitted,
+        keeps_folded=True,
     )
 
 

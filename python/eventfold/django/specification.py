@@ -111,13 +111,23 @@ def initial_value(field: AnyField, operation: Operation | None, connection: Base
     return None if isinstance(value, bytes) else value
 
 
+def _says_only_what_changed(event: Any) -> bool:
+    from eventfold.django.tracking.event_types import TrackedEvent
+
+    return issubclass(event, TrackedEvent)
+
+
 def _event(label: str, declaration: Declaration, known: TypeFields) -> dict[str, Any]:
     event = declared_model(label)
     names = set(declaration.key)
     for operation in declaration.operations.values():
         names |= {name for source, name in operation.sources if name is not None and label_of(source) == label}
     fields = [field for field in event._meta.concrete_fields if field.name in names - set(PSEUDO_FIELDS)]
-    return {field.name: _event_field(field, known) for field in fields}
+    described = {field.name: _event_field(field, known) for field in fields}
+    if _says_only_what_changed(event):
+        for name in described.keys() - {"key"}:
+            described[name]["sparse"] = True
+    return described
 
 
 def _event_field(field: AnyField, known: TypeFields) -> dict[str, Any]:

@@ -6,9 +6,10 @@ CREATE TABLE IF NOT EXISTS eventfold_header (
     log_id TEXT NOT NULL,              -- UUID; a checkpoint names it
     epoch INTEGER NOT NULL,            -- grows each time the log is emptied
     schema_version INTEGER NOT NULL,
-    head INTEGER NOT NULL,             -- the last position given out; never goes down, so that none is used twice
-    last_created INTEGER NOT NULL,     -- created of the head, so that it never decreases
-    stamp INTEGER NOT NULL             -- random for each append: whoever sees another one drops its caches
+    head INTEGER NOT NULL,             -- the last position that an append gave out; it never goes down
+    last_created INTEGER NOT NULL,     -- created of that event, so that it never decreases
+    stamp INTEGER NOT NULL,            -- random for each append: whoever sees another one drops its caches
+    folded INTEGER NOT NULL DEFAULT 0  -- up to which position the inline read models have seen every event
 );
 
 CREATE TABLE IF NOT EXISTS eventfold_type (
@@ -36,9 +37,23 @@ CREATE TABLE IF NOT EXISTS eventfold_event (
     slot1 NUMERIC, slot2 NUMERIC,      -- values of indexed fields, shared by all types: two numbers and two texts,
     slot3 TEXT, slot4 TEXT,            -- with the affinity of the columns that they are joined with
     data TEXT NOT NULL,
-    event_id BLOB NOT NULL,            -- UUIDv7; no index: a random key would slow the log as it grows
+    event_id BLOB,                     -- UUIDv7; no index: a random key would slow the log. NULL: derived, see uuid.hpp
     metadata TEXT,
     occurred_at INTEGER
+);
+
+-- The header as it is read: triggers of tracked tables append without a write to it.
+CREATE VIEW IF NOT EXISTS eventfold_head AS
+SELECT log_id, epoch, schema_version,
+    max(head, ifnull((SELECT max(position) FROM eventfold_event), 0)) AS head,
+    max(last_created, ifnull((SELECT created FROM eventfold_event ORDER BY position DESC LIMIT 1), 0)) AS last_created,
+    stamp, folded
+FROM eventfold_header WHERE id = 1;
+
+-- Metadata of events that triggers recorded: who and why, which only the connection that wrote knows.
+CREATE TABLE IF NOT EXISTS eventfold_metadata (
+    position INTEGER PRIMARY KEY,
+    metadata TEXT NOT NULL
 );
 
 -- The rowid is each index's last column, so these serve "newest of a type" too.
@@ -79,6 +94,16 @@ CREATE TRIGGER IF NOT EXISTS eventfold_event_no_delete
 BEFORE DELETE ON eventfold_event
 WHEN NOT EXISTS (SELECT 1 FROM eventfold_unlocked)
 BEGIN SELECT RAISE(ABORT, 'eventfold: a recorded event cannot be deleted'); END;
+
+CREATE TRIGGER IF NOT EXISTS eventfold_metadata_no_update
+BEFORE UPDATE ON eventfold_metadata
+WHEN NOT EXISTS (SELECT 1 FROM eventfold_unlocked)
+BEGIN SELECT RAISE(ABORT, 'eventfold: metadata of a recorded event cannot be changed'); END;
+
+CREATE TRIGGER IF NOT EXISTS eventfold_metadata_no_delete
+BEFORE DELETE ON eventfold_metadata
+WHEN NOT EXISTS (SELECT 1 FROM eventfold_unlocked)
+BEGIN SELECT RAISE(ABORT, 'eventfold: metadata of a recorded event cannot be deleted'); END;
 
 -- REPLACE fires no delete trigger, but it can only hit a position that was given out. After the insert, since a BEFORE
 -- trigger makes SQLite build each row twice; ABORT takes the whole statement back either way.

@@ -1,1 +1,1 @@
-UPDATE eventfold_header SET head = ?, last_created = ?, stamp = ? WHERE id = 1
+UPDATE eventfold_header SET head = ?, last_created = ?, stamp = ?, folded = ? WHERE id = 1

@@ -70,7 +70,7 @@ class _Log:
     def __init__(self, alias: str) -> None:
         self._connection = connections[alias]
         self.times: list[tuple[int, datetime | None]] = []
-        (self._last_created,) = self._one("SELECT last_created FROM eventfold_header")
+        (self._last_created,) = self._one("SELECT last_created FROM eventfold_head")
 
     def has(self, event_id: UUID) -> bool:
         return self._one("SELECT 1 FROM eventfold_request WHERE key = %s", [event_id.bytes]) is not None
@@ -83,7 +83,7 @@ class _Log:
             )
         plan = plan_of(type(event))
         batch = plan.encode_unchecked([event], [event.__dict__], "", [event_id.bytes])
-        appended = native(self._connection, plan.insert_sql, _core.Log.append, batch)
+        appended = native(self._connection, plan.insert_sql, _core.Log.append, batch, keeps_folded=True)
         self.times.append((appended.first, event.created))
 
     def write_times(self) -> None:

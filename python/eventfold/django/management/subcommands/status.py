@@ -14,6 +14,8 @@ from eventfold.django.read_model_state import state_of
 from eventfold.django.receivers import receiver_names
 from eventfold.django.registry import projected_models
 from eventfold.django.replay import replayable_models
+from eventfold.django.tracking.checks import untracked
+from eventfold.django.tracking.install import tables_with_triggers
 
 HELP = "Show the log, how SQLite is reached, what slows appends, and where each read model stands."
 
@@ -36,6 +38,7 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     write("Event types whose appends call Python:" if slowed else "No receiver or @on method slows an append.")
     for model in slowed:
         write(f"  {model._meta.label}: {', '.join(slows(model))}")
+    _write_tracking(connection, write)
     models = replayable_models(alias)
     write("Read models:" if models else "There is no read model.")
     tables = connection.introspection.table_names()
@@ -53,6 +56,21 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
             )
         else:
             write(f"  {label}: {rows:,} rows, up to position {state.position:,}")
+
+
+def _write_tracking(connection: Any, write: Any) -> None:
+    tables = tables_with_triggers(connection)
+    missing = dict(untracked(connection))
+    if tables or missing:
+        write("Tracked tables:")
+    for table, triggers in sorted(tables.items()):
+        write(f"  {table}: {triggers} triggers")
+    for model, why in missing.items():
+        write(f"  {model._meta.label}: {why}: run `manage.py migrate --database {connection.alias}`")
+    pending = native(connection, "eventfold: unfolded", _core.Log.unfolded)
+    if pending and projected_models():
+        after, until = pending
+        write(f"Read models have not seen positions {after + 1:,} to {until:,} yet; the next append folds them.")
 
 
 def slows(model: Any) -> list[str]:

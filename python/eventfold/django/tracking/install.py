@@ -1,0 +1,162 @@
+"""Putting the triggers on a tracked table, and the views of its event types beside them, on one database."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from eventfold.django import event_views
+from eventfold.django.kinds import AnyField, kind_of
+from eventfold.django.tracking import trigger_sql
+from eventfold.django.tracking.encoding_sql import json_of
+from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_parts, key_slot, make_events
+from eventfold.django.tracking.registry import Tracking, tracked_fields, tracking_of
+from eventfold.django.tracking.trigger_sql import PREFIX, Member, TrackedTable, triggers
+from eventfold.django.view_sql import quote_name
+
+
+def sync_tracking(connection: BaseDatabaseWrapper, model: Any, tracking: Tracking) -> bool:
+    """Make triggers and views what a model, current or historical, says; return whether anything had to change.
+
+    Does nothing where the model has no table in this database, or the database no log.
+    """
+    table = model._meta.db_table
+    if not _is_here(connection, model):
+        return False
+    with transaction.atomic(using=connection.alias):
+        events = make_events(model, tracking)
+        changed = [event_views.sync_view(connection, event) for event in events]
+        wanted = wanted_triggers(connection, model, tracking, events)
+        found = found_triggers(connection, table)
+        if found == wanted:
+            return any(changed)
+        for name in found:
+            _run(connection, f"DROP TRIGGER {quote_name(name)}")
+        for sql in wanted.values():
+            _run(connection, sql)
+    return True
+
+
+def drop_triggers(connection: BaseDatabaseWrapper, table: str) -> bool:
+    """Remove our triggers from a table; return whether there were any."""
+    found = found_triggers(connection, table)
+    for name in found:
+        _run(connection, f"DROP TRIGGER {quote_name(name)}")
+    return bool(found)
+
+
+def found_triggers(connection: BaseDatabaseWrapper, table: str) -> dict[str, str]:
+    """Return the SQL of our triggers on a table, by name."""
+    return {name: sql for name, of, sql in _all_triggers(connection) if of.lower() == table.lower()}
+
+
+def tables_with_triggers(connection: BaseDatabaseWrapper) -> dict[str, int]:
+    """Return how many of our triggers each table has."""
+    found: dict[str, int] = {}
+    for _, table, _ in _all_triggers(connection):
+        found[table] = found.get(table, 0) + 1
+    return found
+
+
+def wanted_triggers(
+    connection: BaseDatabaseWrapper, model: Any, tracking: Tracking, events: TrackedEvents
+) -> dict[str, str]:
+    """Return the SQL of the triggers that a model's table should have, by name; the types must be known to the log."""
+    return triggers(_table(connection, model, tracking, events))
+
+
+def _table(connection: BaseDatabaseWrapper, model: Any, tracking: Tracking, events: TrackedEvents) -> TrackedTable:
+    columns = _columns(connection, model._meta.db_table)
+    ids = [event_views.find_type(connection, event._meta.label) for event in events]
+    created, changed, deleted, _ = (row.id if row else 0 for row in ids)
+    members = tuple(
+        Member(str(field.column), field.name, _json_of(field, tracking))
+        for field in tracked_fields(model, tracking)
+        if str(field.column).lower() in columns
+    )
+    return TrackedTable(
+        table=model._meta.db_table,
+        key=tuple(str(part.column) for part in key_parts(model)),
+        key_json=key_json(model, events.created),
+        key_slot=key_slot(events.created),
+        key_value=key_value(model, events.created),
+        members=members,
+        created=created,
+        changed=changed,
+        deleted=deleted,
+    )
+
+
+def row_json(connection: BaseDatabaseWrapper, model: Any) -> str:
+    """Return the SQL of what BookExisted says of a row, of a tracked model's table that is called t in the query."""
+    tracking = tracking_of(model)
+    assert tracking is not None
+    return trigger_sql.row_json(_table(connection, model, tracking, events_of(model)), "t", "new")
+
+
+def key_json(model: Any, event: Any) -> Callable[[str], str]:
+    """Return what makes the SQL of a row's key as JSON; it is given the name that stands before the columns."""
+    parts = key_parts(model)
+    if len(parts) > 1 or _is_text_of_another(parts[0], event):
+        text = key_value(model, event)
+        return lambda row: f"json_quote({text(row)})"
+    (part,) = parts
+    return lambda row: json_of(part, f"{row}.{quote_name(str(part.column))}")
+
+
+def key_value(model: Any, event: Any) -> Callable[[str], str]:
+    """Return what makes the SQL of a row's key as a slot holds it."""
+    parts = key_parts(model)
+    if len(parts) > 1:
+
+        def listed(row: str) -> str:
+            values = " || ',' || ".join(json_of(part, f"{row}.{quote_name(str(part.column))}") for part in parts)
+            return f"('[' || {values} || ']')"
+
+        return listed
+    column = quote_name(str(parts[0].column))
+    if _is_text_of_another(parts[0], event):
+        return lambda row: f"CAST({row}.{column} AS TEXT)"
+    return lambda row: f"{row}.{column}"
+
+
+def _is_text_of_another(part: AnyField, event: Any) -> bool:
+    from eventfold.django.specification import column_kind
+
+    return kind_of(event._meta.get_field("key")) != column_kind(part)
+
+
+def _json_of(field: AnyField, tracking: Tracking) -> Callable[[str], str]:
+    if field.name in tracking.mask:
+        return lambda value: f"CASE WHEN {value} IS NULL THEN 'null' ELSE '\"{MASKED}\"' END"
+    return lambda value: json_of(field, value)
+
+
+def _is_here(connection: BaseDatabaseWrapper, model: Any) -> bool:
+    return (
+        event_views.has_log(connection)
+        and router.allow_migrate_model(connection.alias, model)
+        and model._meta.db_table in event_views.table_names(connection)
+    )
+
+
+def _columns(connection: BaseDatabaseWrapper, table: str) -> set[str]:
+    """The columns that the table has: within a migration, the model may be ahead of it."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT name FROM pragma_table_xinfo({connection.ops.quote_name(table)})")
+        return {name.lower() for (name,) in cursor.fetchall()}
+
+
+def _all_triggers(connection: BaseDatabaseWrapper) -> list[tuple[str, str, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger' AND substr(name, 1, %s) = %s",
+            [len(PREFIX), PREFIX],
+        )
+        return list(cursor.fetchall())
+
+
+def _run(connection: BaseDatabaseWrapper, sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)

@@ -1,0 +1,126 @@
+"""The triggers of a tracked table, in plain SQL: they record what any program does to it, ours or not.
+
+An INSERT, an UPDATE that changes something, and a DELETE each append one event; an UPDATE of the primary key is the end
+of one row and the beginning of another. Nothing in them is ours but the log's tables, so that the sqlite3 shell can
+still write. An event's position is the one after the last, as in `appender.cpp`: SQLite has one writer.
+
+A statement's conflict clause reaches into triggers (an outer INSERT OR IGNORE would let a failing insert of an event
+pass in silence, OR REPLACE would overwrite one), so each insert has a clause of its own, and its success is checked.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from eventfold.django.view_sql import quote_name, quote_text
+
+PREFIX = "eventfold_tracks_"
+"""Every trigger on a tracked table begins so, and no other."""
+
+_NOW = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
+_POSITION = "ifnull((SELECT max(position) FROM eventfold_event), (SELECT head FROM eventfold_header)) + 1"
+# the clock may have been set back
+_CREATED = f"max({_NOW}, ifnull((SELECT created FROM eventfold_event ORDER BY position DESC LIMIT 1), 0))"
+_NOT_RECORDED = "eventfold: the change could not be recorded; run `manage.py migrate`"
+_ARGUMENTS = 40  # of one printf(): SQLite allows a function 127, some builds 100
+
+
+@dataclass(frozen=True)
+class Member:
+    """A column that is recorded: its name in the table, the name in events, and the SQL of a value's JSON."""
+
+    column: str
+    name: str
+    json: Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class TrackedTable:
+    """What the triggers of one table need to know."""
+
+    table: str
+    key: tuple[str, ...]
+    """The columns of the primary key."""
+    key_json: Callable[[str], str]
+    """The SQL of the key's JSON in a row, "new" or "old"."""
+    key_slot: int
+    """The slot column of the log, from 0, that has the key."""
+    key_value: Callable[[str], str]
+    """The SQL of what that slot holds."""
+    members: tuple[Member, ...]
+    created: int
+    changed: int
+    deleted: int
+    """The ids of the event types."""
+
+
+def triggers(table: TrackedTable) -> dict[str, str]:
+    """Return the CREATE TRIGGER of each trigger by its name."""
+    created = _append(table, table.created, "new", [_both("new", member) for member in table.members])
+    deleted = _append(table, table.deleted, "old", [_both("old", member) for member in table.members])
+    moved = " OR ".join(_differs(column) for column in table.key)
+    found = {
+        "created": f"AFTER INSERT ON {quote_name(table.table)}\nBEGIN\n{created}\nEND",
+        "deleted": f"AFTER DELETE ON {quote_name(table.table)}\nBEGIN\n{deleted}\nEND",
+        "moved": f"AFTER UPDATE OF {_names(table.key)} ON {quote_name(table.table)}\nWHEN {moved}\n"
+        f"BEGIN\n{deleted}\n{created}\nEND",
+    }
+    others = [member for member in table.members if member.column not in table.key]
+    if others:
+        changed = _append(table, table.changed, "new", [_if_changed(member) for member in others])
+        differs = " OR ".join(_differs(member.column) for member in others)
+        same = " AND ".join(f"old.{quote_name(column)} IS new.{quote_name(column)}" for column in table.key)
+        found["changed"] = (
+            f"AFTER UPDATE OF {_names(member.column for member in others)} ON {quote_name(table.table)}\n"
+            f"WHEN ({differs}) AND {same}\nBEGIN\n{changed}\nEND"
+        )
+    names = {action: f"{PREFIX}{table.table}_{action}" for action in found}
+    return {names[action]: f"CREATE TRIGGER {quote_name(names[action])} {sql}" for action, sql in found.items()}
+
+
+def row_json(table: TrackedTable, row: str, prefix: str) -> str:
+    """Return the SQL of an event's data that says all of a row; `row` is the name before its columns."""
+    pairs = [_both(row, member, prefix) for member in table.members]
+    return _joined([f"'{{\"key\":' || {table.key_json(row)}", *pairs, "'}'"])
+
+
+def _append(table: TrackedTable, type_id: int, row: str, pairs: Sequence[str]) -> str:
+    """The statements that append an event; `pairs` are SQL expressions of texts such as `,"new_title":"Emma"`."""
+    data = _joined([f"'{{\"key\":' || {table.key_json(row)}", *pairs, "'}'"])
+    return (
+        f"INSERT INTO eventfold_event (position, type_id, created, slot{table.key_slot + 1}, data)\n"
+        f"VALUES ({_POSITION}, {type_id}, {_CREATED}, {table.key_value(row)}, {data})\n"
+        "ON CONFLICT (position) DO NOTHING;\n"
+        f"SELECT RAISE(ABORT, {quote_text(_NOT_RECORDED)}) WHERE changes() = 0;"
+    )
+
+
+def _both(row: str, member: Member, prefix: str | None = None) -> str:
+    return f"{_label(prefix or row, member)} || {_json(row, member)}"
+
+
+def _if_changed(member: Member) -> str:
+    return f"CASE WHEN {_differs(member.column)} THEN {_both('old', member)} || {_both('new', member)} ELSE '' END"
+
+
+def _label(row: str, member: Member) -> str:
+    return quote_text(f',"{row}_{member.name}":')
+
+
+def _json(row: str, member: Member) -> str:
+    return f"({member.json(f'{row}.{quote_name(member.column)}')})"
+
+
+def _differs(column: str) -> str:
+    return f"old.{quote_name(column)} IS NOT new.{quote_name(column)}"
+
+
+def _names(columns: Iterable[str]) -> str:
+    return ", ".join(map(quote_name, columns))
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """One text out of many: printf() is faster than a chain of ||, whose depth is limited too."""
+    while len(texts) > 1:
+        groups = [texts[start : start + _ARGUMENTS] for start in range(0, len(texts), _ARGUMENTS)]
+        texts = [f"printf('{'%s' * len(group)}', {', '.join(group)})" for group in groups]
+    return texts[0]

@@ -1,0 +1,1 @@
+UPDATE eventfold_header SET folded = ? WHERE id = 1
