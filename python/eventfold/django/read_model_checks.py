@@ -10,6 +10,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import connections, router
 
 from eventfold.django.constants import is_event_model
+from eventfold.django.declared import declared_model
 from eventfold.django.event_views import has_log
 from eventfold.django.kinds import kind_of
 from eventfold.django.projectors import all_projectors
@@ -43,7 +44,7 @@ def _problems(model: Any) -> Iterator[CheckMessage]:
     events = {}
     for label in sorted(declaration.labels()):
         try:
-            event = apps.get_model(label)
+            event = declared_model(label)
         except (LookupError, ValueError):
             yield _error(model, f"names {label!r}, which is no model.", "Name an event class, or its app and class.", 1)
             return
