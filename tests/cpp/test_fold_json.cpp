@@ -77,8 +77,8 @@ TEST_CASE("numbers are read as JSON has them, and nothing else is a number", "[f
   CHECK(token("-1e2") == "real:-100.000000");
   CHECK(token("1E+2") == "real:100.000000");
   CHECK(token("1e-400") == "real:0.000000");
-  for (const char* wrong : {"", "-", "+1", "01", "-01", ".5", "1.", "1.e2", "1e", "1e+", "1e400", "nan", "inf", "-inf",
-                            "0x10", "NaN", "tru", "nul"}) {
+  for (const char* wrong : {"", "-", "+1", "01", "-01", ".5", "1.", "1.e2", "1e", "1e+", "nan", "inf", "-inf", "0x10",
+                            "NaN", "tru", "nul"}) {
     INFO(wrong);
     CHECK((token(wrong) == "none" || token(wrong) == "rest"));
   }

@@ -40,6 +40,7 @@ CellView decimal(const FieldSpec& field, CellView value) {
   double number = 0;
   if (value.type == CellType::integer) return value;
   if (value.type == CellType::real) {
+    if (!std::isfinite(value.real)) refuse(field, "is not a decimal");
     number = value.real;
   } else if (value.type == CellType::number) {
     number = std::strtod(std::string(value.view()).c_str(), nullptr);
@@ -97,7 +98,11 @@ CellView json(const CellView& value, std::string& buffer) {
       buffer = std::to_string(value.integer);
       break;
     default:
-      append_json_double(buffer, value.real);
+      if (std::isinf(value.real)) {
+        buffer = value.real > 0 ? "9e999" : "-9e999";  // a number that every parser takes for infinity
+      } else {
+        append_json_double(buffer, value.real);
+      }
   }
   return CellView(CellType::json, buffer);
 }

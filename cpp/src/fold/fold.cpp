@@ -166,8 +166,9 @@ class Fold::Impl {
   void take_key(const Decoded& event) {
     for (std::size_t part = 0; part < key_.size(); ++part) {
       const CellView value = value_of(event, event.plan.key[part]);
-      if (value.type == CellType::null || (value.type == CellType::json && spec->key[part].kind == Kind::any)) {
-        const char* const what = value.type == CellType::null ? "null or missing" : "a list or an object";
+      const bool missing = value.type == CellType::null || value.type == CellType::absent;
+      if (missing || (value.type == CellType::json && spec->key[part].kind == Kind::any)) {
+        const char* const what = missing ? "null or missing" : "a list or an object";
         throw ProjectionError("its key \"" + spec->key[part].field + "\" is " + what);
       }
       key_[part] = value;

@@ -236,7 +236,6 @@ bool take_number(const char*& at, const char* end, CellView& value) {
   double real = 0;
   if (std::from_chars(first, at, real).ec != std::errc()) {  // too large, or so small that it is 0
     real = std::strtod(std::string(first, at).c_str(), nullptr);
-    if (std::isinf(real)) return false;
   }
   value = CellView(real);
   return true;

@@ -20,7 +20,8 @@ bool take_string(const char*& at, const char* end, JsonString& string);
 // What an escaped string says, in UTF-8. False: an escape that JSON does not have, or half of a surrogate pair.
 bool unescape(std::string_view raw, std::string& text);
 
-// A number: 64-bit integer, double, or (type number) the text of a larger integer. False: none, or beyond a double.
+// A number: 64-bit integer, double (infinity where it is beyond one), or (type number) the text of a larger integer.
+// False: none.
 bool take_number(const char*& at, const char* end, CellView& value);
 
 // Any value that is not wanted. What its strings say is not checked.

@@ -71,7 +71,9 @@ void add(const ColumnSpec& column, Cell& cell, const CellView& value, bool relat
   if (current.type == CellType::null) current = CellView(std::int64_t{0});
   if (current.type == CellType::real || value.type == CellType::real) {
     if (relative) throw OrderMatters();
-    return cell.set_real(as_double(current) + as_double(value));
+    const double sum = as_double(current) + as_double(value);
+    if (std::isnan(sum)) return cell.set_null();  // of both infinities; a column gives NULL back for it
+    return cell.set_real(sum);
   }
   std::int64_t sum = 0;
   const bool beyond = __builtin_add_overflow(current.integer, value.integer, &sum);

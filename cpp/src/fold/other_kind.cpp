@@ -92,7 +92,11 @@ CellView as_text(CellView value, std::string& scratch) {
       break;
     case CellType::real:
       scratch.clear();
-      append_json_double(scratch, value.real);
+      if (std::isinf(value.real)) {
+        scratch = value.real > 0 ? "Inf" : "-Inf";  // as SQLite writes it
+      } else {
+        append_json_double(scratch, value.real);
+      }
       break;
     default:
       return CellView(CellType::text, value.view());
@@ -125,8 +129,11 @@ CellView read_as(Kind kind, CellView value, std::string& scratch) {
       return number;
     }
     case Kind::real:
-    case Kind::decimal:
       return as_number(value);
+    case Kind::decimal: {
+      const CellView number = as_number(value);
+      return number.type == CellType::real && !std::isfinite(number.real) ? CellView() : number;
+    }
     case Kind::text:
       return as_text(value, scratch);
     case Kind::date:
