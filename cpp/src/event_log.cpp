@@ -102,6 +102,8 @@ std::optional<std::pair<Position, Position>> EventLog::unfolded() {
 }
 
 std::int64_t EventLog::fold_pending(AppendListener* listener) {
+  // a handler wrote to a tracked table: its row, in memory, would be written over what is folded here
+  refuse_while_folding(connection());
   Transaction transaction(connection());
   const HeadRow header = read_head(connection());
   std::int64_t given = 0;

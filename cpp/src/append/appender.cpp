@@ -98,13 +98,16 @@ class RowWriter {
 
 }  // namespace
 
+void refuse_while_folding(const Connection& connection) {
+  if (!connection.folding) return;
+  throw ProjectionError(
+      "An @on method may not append events: it would change what is being folded. Append where the "
+      "event is made, or in a post_save receiver");
+}
+
 Appended append_events(Connection& connection, Interns& interns, std::span<const NewEvent> events,
                        const AppendOptions& options, AppendListener* listener, const CatchUp& catch_up) {
-  if (connection.folding) {
-    throw ProjectionError(
-        "An @on method may not append events: it would change what is being folded. Append where the "
-        "event is made, or in a post_save receiver");
-  }
+  refuse_while_folding(connection);
   check_events(events, options);
   const HeadRow header = read_head(connection);
   interns.validate(header.stamp);

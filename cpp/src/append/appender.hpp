@@ -10,6 +10,9 @@
 
 namespace eventfold {
 
+// Throws ProjectionError while a handler runs.
+void refuse_while_folding(const Connection& connection);
+
 // Gives the listener the events of (after, until].
 using CatchUp = std::function<void(Position after, Position until)>;
 

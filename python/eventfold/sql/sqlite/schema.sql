@@ -100,6 +100,12 @@ BEFORE UPDATE ON eventfold_metadata
 WHEN NOT EXISTS (SELECT 1 FROM eventfold_unlocked)
 BEGIN SELECT RAISE(ABORT, 'eventfold: metadata of a recorded event cannot be changed'); END;
 
+-- REPLACE fires no delete trigger.
+CREATE TRIGGER IF NOT EXISTS eventfold_metadata_no_replace
+BEFORE INSERT ON eventfold_metadata
+WHEN EXISTS (SELECT 1 FROM eventfold_metadata WHERE position = new.position)
+BEGIN SELECT RAISE(ABORT, 'eventfold: metadata of a recorded event cannot be changed'); END;
+
 CREATE TRIGGER IF NOT EXISTS eventfold_metadata_no_delete
 BEFORE DELETE ON eventfold_metadata
 WHEN NOT EXISTS (SELECT 1 FROM eventfold_unlocked)

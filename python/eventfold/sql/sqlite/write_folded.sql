@@ -1,1 +1,2 @@
-UPDATE eventfold_header SET folded = ? WHERE id = 1
+-- The head too, so that what triggers recorded is guarded against REPLACE from now on.
+UPDATE eventfold_header SET folded = ?1, head = max(head, ?1) WHERE id = 1
