@@ -34,10 +34,11 @@ std::shared_ptr<InlineReadModels> make_read_models(const std::vector<std::string
 // Holds the log's handle, which a replay refers to.
 class ReplayHandle {
  public:
-  ReplayHandle(py::object log, const std::string& spec, const py::object& handler, int threads)
+  ReplayHandle(py::object log, const std::string& spec, const py::object& handler, int threads,
+               std::optional<Position> until)
       : log_object_(std::move(log)),
         log_(log_object_.cast<LogHandle&>()),
-        replay_(log_.log, projection_of(spec, handler), threads) {}
+        replay_(log_.log, projection_of(spec, handler), threads, until) {}
 
   Position scan(const py::object& callable) {
     const Progress progress = bindings::make_progress(callable);
@@ -81,8 +82,8 @@ void bind_fold(py::module_& module) {
       module, "ReadModels", "Projections that are kept inline with each append. May be shared between threads.")
       .def(py::init(&make_read_models), py::arg("specs"), py::arg("handlers"));
   py::class_<ReplayHandle>(module, "Replay", "Rebuilds one read model from the log. One thread at a time.")
-      .def(py::init<py::object, const std::string&, const py::object&, int>(), py::arg("log"), py::arg("spec"),
-           py::arg("handler") = py::none(), py::arg("threads") = 2)
+      .def(py::init<py::object, const std::string&, const py::object&, int, std::optional<Position>>(), py::arg("log"),
+           py::arg("spec"), py::arg("handler") = py::none(), py::arg("threads") = 2, py::arg("until") = py::none())
       .def("scan", &ReplayHandle::scan, py::arg("progress") = py::none())
       .def("write", &ReplayHandle::write, py::arg("spec_hash") = "", py::arg("read_models") = nullptr);
   py::class_<FoldResult, std::shared_ptr<FoldResult>>(module, "FoldResult",

@@ -59,8 +59,10 @@ struct Written {
 // then forgotten. Not thread-safe.
 class Replay {
  public:
-  Replay(EventLog& log, Projection projection, int threads = 2);
-  // Up to the head of the log, which it returns. Readers and writers go on meanwhile.
+  // `until`: the rows as of that position, which write() brings to the table, a temporary one that stands before the
+  // live one, and does nothing else. None: the head.
+  Replay(EventLog& log, Projection projection, int threads = 2, std::optional<Position> until = {});
+  // Returns up to which position. Readers and writers go on meanwhile.
   Position scan(const Progress& progress = nullptr);
   // One transaction: what was appended since scan(), then only rows that differ, then the checkpoint under this hash of
   // the specification. Throws WrongLog if the log was emptied or replaced since scan().
@@ -71,6 +73,7 @@ class Replay {
   EventLog& log_;
   Projection projection_;
   int threads_;
+  std::optional<Position> until_;
   LogInfo scanned_;
   std::optional<Fold> fold_;
 };

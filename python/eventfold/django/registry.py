@@ -90,16 +90,42 @@ def compiled_for(alias: str) -> _core.ReadModels | None:
     if alias not in _compiled:
         models = models_of(alias)
         _refuse_rows_of_another_log(models, alias)
-        known = known_fields(alias) if models else {}
-        read_models = [compile_model(model, alias, known) for model in models]
-        handlers = {each.model._meta.label: each.handler for each in read_models if each.handler}
         # Two threads may come here at once; they make the same.
-        _compiled[alias] = _core.ReadModels([each.spec for each in read_models], handlers) if read_models else None
+        _compiled[alias] = _compile(models, alias)
     return _compiled[alias]
 
 
+def compiled_beside(replayed: Any, alias: str) -> _core.ReadModels | None:
+    """Return the read models that must see new events when another one is replayed; None if there are none.
+
+    Left out are the replayed one itself, whose rows may be such that nothing can be added to them, and those that wait
+    for a replay of their own: rows of another log, or no table yet.
+    """
+    foreign = _rows_of_another_log(alias)
+    tables = {name for (name,) in _rows(alias, "SELECT name FROM sqlite_master WHERE type = 'table'")}
+    others = [
+        model
+        for model in models_of(alias)
+        if model is not replayed and model._meta.label not in foreign and model._meta.db_table in tables
+    ]
+    return _compile(others, alias)
+
+
+def _compile(models: list[Any], alias: str) -> _core.ReadModels | None:
+    if not models:
+        return None
+    known = known_fields(alias)
+    compiled = [compile_model(model, alias, known) for model in models]
+    handlers = {each.model._meta.label: each.handler for each in compiled if each.handler}
+    return _core.ReadModels([each.spec for each in compiled], handlers)
+
+
+def _rows_of_another_log(alias: str) -> set[str]:
+    return {name for (name,) in _rows(alias, _OTHER_LOG)}
+
+
 def _refuse_rows_of_another_log(models: list[Any], alias: str) -> None:
-    foreign = {name for (name,) in _rows(alias, _OTHER_LOG)} & {model._meta.label for model in models}
+    foreign = _rows_of_another_log(alias) & {model._meta.label for model in models}
     if foreign:
         labels = " ".join(sorted(foreign))
         raise WrongLog(

@@ -14,8 +14,8 @@ from eventfold.django.handlers import stating_the_event
 from eventfold.django.projector_replay import replay_projectors
 from eventfold.django.projectors import kept_together, labels_with_projectors
 from eventfold.django.read_models import ReadModel
-from eventfold.django.registry import compile_model, compiled_for, models_of
-from eventfold.errors import ProjectionError, WrongLog
+from eventfold.django.registry import compile_model, compiled_beside, models_of
+from eventfold.errors import ProjectionError
 
 Progress = Callable[[int, int], None]
 
@@ -67,15 +67,12 @@ def _replay_projection(
     model: Any, connection: BaseDatabaseWrapper, threads: int, progress: Progress | None
 ) -> Replayed:
     compiled = compile_model(model, connection.alias)
-    try:
-        read_models = compiled_for(connection.alias)
-    except WrongLog:
-        read_models = None  # this is what mends them
+    others = compiled_beside(model, connection.alias)
     handler = compiled.handler and stating_the_event(compiled.handler, model)
 
     def run(log: _core.Log) -> dict[str, int]:
         replaying = _core.Replay(log, compiled.spec, handler, threads)
         replaying.scan(progress)
-        return replaying.write(compiled.hash, read_models)
+        return replaying.write(compiled.hash, others)
 
     return Replayed(model, **native(connection, f"eventfold: replay {model._meta.label}", run))
