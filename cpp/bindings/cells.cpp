@@ -19,6 +19,7 @@ py::object to_python(const CellView& cell, bool parse_json) {
   const auto size = static_cast<Py_ssize_t>(cell.size);
   switch (cell.type) {
     case CellType::null:
+    case CellType::absent:
       return py::none();
     case CellType::integer:
       return py::reinterpret_steal<py::object>(PyLong_FromLongLong(cell.integer));

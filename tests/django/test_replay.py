@@ -8,6 +8,7 @@ from django.core.management import CommandError
 from django.db import connection, connections, models, transaction
 from django.db.models.signals import post_save, pre_save
 
+from eventfold import EventLog
 from eventfold.django.replay import replay
 from eventfold.django.test_databases import empty_log
 from eventfold.errors import CorruptLog, ProjectionError, WrongLog
@@ -305,3 +306,21 @@ def test_a_model_that_nothing_keeps_cannot_be_replayed():
 
     with pytest.raises(ProjectionError, match=r"auth.User has neither a Projection nor a @projector"):
         replay(User, "default")
+
+
+@on_disk
+def test_read_models_see_the_events_of_another_program_with_the_next_append_and_once():
+    def taken_by_another_program():
+        with EventLog(connection.settings_dict["NAME"]) as log:
+            log.append("shelves.Taken", {"shelf": "q", "row": 1, "by": "ann"})
+
+    Stored.objects.create(shelf="q", row=1, title="Emma")
+    taken_by_another_program()
+    assert Place.objects.get(shelf="q").taken == 0
+    Noted.objects.create(author="Jane", words=1)
+    assert Place.objects.get(shelf="q").taken == 1
+    taken_by_another_program()
+    replay(Place, "default")
+    assert Place.objects.get(shelf="q").taken == 2
+    Noted.objects.create(author="Jane", words=1)
+    assert Place.objects.get(shelf="q").taken == 2

@@ -16,6 +16,7 @@ extern const char* const insert_request;
 extern const char* const insert_stream;
 extern const char* const insert_type;
 extern const char* const list_types;
+extern const char* const probe_header;
 extern const char* const read_header;
 extern const char* const read_recorded;
 extern const char* const rename_type;

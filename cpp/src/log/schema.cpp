@@ -15,10 +15,23 @@ bool log_installed(Connection& connection) {
   return statement.step() && statement.column(0).integer == 2;
 }
 
+namespace {
+
+// The table itself: read_header() reads a view on it, which a log that is half installed lacks.
+void probe_header(Connection& connection) {
+  Statement& statement = connection.prepare(sql::probe_header);
+  ResetGuard guard(statement);
+  statement.bind({});
+  statement.step();
+}
+
+}  // namespace
+
 void install_log(Connection& connection) {
   if (log_installed(connection)) {
     // a newer or foreign log must not be touched, so look before the first statement of ours runs
     try {
+      probe_header(connection);
       read_header(connection);
       return;
     } catch (const LogNotFound&) {

@@ -24,8 +24,8 @@ from eventfold.errors import EventfoldError
 
 _T = TypeVar("_T")
 
-OWN_WRAPPERS = 1
-"""The first execute wrapper of each SQLite connection is our own, see tracking/inline.py; no native call needs it."""
+own_wrappers: list[Any] = []
+"""Execute wrappers of ours, see tracking/inline.py: no native call needs them."""
 
 _logger = logging.getLogger("django.db.backends")
 
@@ -61,7 +61,7 @@ def native(connection: Any, sql: str, operation: Callable[..., _T], *args: Any, 
     try:
         if borrowed is None or borrowed.raw is not raw:
             borrowed = borrowed_log(connection)
-        if len(own["execute_wrappers"]) > OWN_WRAPPERS or own["force_debug_cursor"] or settings.DEBUG:
+        if own["execute_wrappers"] not in ([], own_wrappers) or own["force_debug_cursor"] or settings.DEBUG:
             return _traced(connection, sql, partial(operation, borrowed.log, *args, **kwargs))
         return operation(borrowed.log, *args, **kwargs)
     except EventfoldError as error:
@@ -79,9 +79,10 @@ def _traced(connection: BaseDatabaseWrapper, sql: str, call: Callable[[], _T]) -
     run: Callable[..., _T] = executor
     started = time.monotonic()
     try:
-        if len(connection.execute_wrappers) <= OWN_WRAPPERS:
+        others = [wrapper for wrapper in connection.execute_wrappers if wrapper not in own_wrappers]
+        if not others:
             return call()
-        for wrapper in reversed(connection.execute_wrappers[OWN_WRAPPERS:]):
+        for wrapper in reversed(others):
             run = partial(wrapper, run)
         with connection.cursor() as cursor:
             return run(sql, None, False, {"connection": connection, "cursor": cursor})

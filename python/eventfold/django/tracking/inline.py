@@ -17,10 +17,10 @@ from django.db.models.signals import post_migrate, pre_migrate
 from eventfold import _core
 from eventfold.django import registry as read_models
 from eventfold.django.connection import borrowed_log
-from eventfold.django.gate import native
+from eventfold.django.gate import native, own_wrappers
 from eventfold.django.tracking.event_types import all_tracked_events
 from eventfold.django.transactions import ImmediateAtomic
-from eventfold.errors import EventfoldError, LogNotFound
+from eventfold.errors import EventfoldError, LogNotFound, UnsupportedSchema
 
 _WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "WITH")
 _migrating: set[str] = set()
@@ -28,6 +28,8 @@ _migrating: set[str] = set()
 
 def connect() -> None:
     """Join every connection that is opened from now on, and those that are open."""
+    if after_statement not in own_wrappers:
+        own_wrappers.append(after_statement)
     connection_created.connect(_join, dispatch_uid="eventfold.fold_tracked")
     pre_migrate.connect(_pause, dispatch_uid="eventfold.pause_fold_tracked")
     post_migrate.connect(_resume, dispatch_uid="eventfold.resume_fold_tracked")
@@ -57,8 +59,8 @@ def fold_new(connection: Any) -> None:
     try:
         if own.log.unfolded() is None:
             return
-    except LogNotFound:
-        return
+    except (LogNotFound, UnsupportedSchema):
+        return  # an append says so; the app's own tables have nothing to do with it
     try:
         native(connection, "eventfold: fold", _core.Log.fold_pending, read_models.compiled_for(connection.alias))
     except EventfoldError:
@@ -69,11 +71,9 @@ def fold_new(connection: Any) -> None:
 
 def after_statement(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
     """An execute wrapper."""
-    if not sql.lstrip(" \n\t(").upper().startswith(_WRITES):
+    if not is_read() or not sql[:40].lstrip(" \n\t(").upper().startswith(_WRITES):
         return execute(sql, params, many, context)
     connection = context["connection"]
-    if not is_read():
-        return execute(sql, params, many, context)
     if connection.in_atomic_block or not connection.get_autocommit():
         return _execute_and_fold(execute, sql, params, many, context)
     with ImmediateAtomic(connection.alias):
