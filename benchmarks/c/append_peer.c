@@ -195,6 +195,7 @@ int main(int count, char** arguments) {
   if (sqlite3_step(read_header) != SQLITE_ROW) die("no header");
   int64_t position = sqlite3_column_int64(read_header, 3);
   const int64_t last_created = sqlite3_column_int64(read_header, 4);
+  const int64_t folded = sqlite3_column_int64(read_header, 6);
   sqlite3_reset(read_header);
   int is_new = 0;
   const int64_t type_id = id_of_name(find_type, insert_type, (Text){kType, (int)strlen(kType)}, &is_new);
@@ -230,6 +231,7 @@ int main(int count, char** arguments) {
   sqlite3_bind_int64(write_header, 1, position);
   sqlite3_bind_int64(write_header, 2, created);
   sqlite3_bind_int64(write_header, 3, ((int64_t)rand() << 31) ^ rand());
+  sqlite3_bind_int64(write_header, 4, folded);
   done(write_header);
   done(commit);
   printf("%lld\n", (long long)(monotonic_ns() - started));
