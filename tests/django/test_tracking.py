@@ -251,6 +251,13 @@ def test_a_read_model_is_right_before_the_statement_returns():
         assert list(cursor) == [(1,)]
 
 
+def test_a_value_of_another_kind_is_null_in_a_read_model_and_fails_no_statement():
+    book = Book.objects.create(title="Emma")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE loans_book SET title = x'00ff'")
+    assert BookList.objects.values_list("key", "changes").get() == (book.pk, 1)
+
+
 def test_only_tracked_models_have_event_types():
     assert "loans.BookCreated" in {event._meta.label for event in events_of(Book)}
     with pytest.raises(LookupError, match="not tracked"):

@@ -126,7 +126,8 @@ def _event(label: str, declaration: Declaration, known: TypeFields) -> dict[str,
     described = {field.name: _event_field(field, known) for field in fields}
     if _says_only_what_changed(event):
         for name in described.keys() - {"key"}:
-            described[name]["sparse"] = True
+            # a table may hold what is not of its field's kind, and no save may fail for it: such a value is null
+            described[name] |= {"sparse": True, "mixed": True}
     return described
 
 

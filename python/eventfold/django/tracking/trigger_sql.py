@@ -17,7 +17,7 @@ PREFIX = "eventfold_tracks_"
 """Every trigger on a tracked table begins so, and no other."""
 
 _NOW = "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
-_POSITION = "ifnull((SELECT max(position) FROM eventfold_event), (SELECT head FROM eventfold_header)) + 1"
+_POSITION = "max((SELECT head FROM eventfold_header), ifnull((SELECT max(position) FROM eventfold_event), 0)) + 1"
 # the clock may have been set back
 _CREATED = f"max({_NOW}, ifnull((SELECT created FROM eventfold_event ORDER BY position DESC LIMIT 1), 0))"
 _NOT_RECORDED = "eventfold: the change could not be recorded; run `manage.py migrate`"
