@@ -1,5 +1,6 @@
 """dumpdata has each event once, loaddata records each once."""
 
+import datetime
 import json
 from io import StringIO
 
@@ -10,6 +11,7 @@ from django.db import connection
 from django.test import TestCase
 from django.utils import timezone
 
+from eventfold.django.management.commands.loaddata import _text
 from tests.django.books.events import BookAdded, BookBorrowed, BookReturned
 from tests.django.books.models import Shelf
 from tests.django.fields.events import Everything
@@ -188,3 +190,11 @@ def test_a_new_database_gets_the_same_positions_and_times(tmp_path):
     assert project.rows(select) == before
     project.run("loaddata", "dump.xml")
     assert project.rows(select) == before
+
+
+def test_an_event_of_the_first_millisecond_of_a_second_is_known_again():
+    event = BookBorrowed(book=7, borrowed_by="ann")
+    event.created = datetime.datetime(2026, 1, 1, microsecond=880, tzinfo=datetime.timezone.utc)
+    fixture = serializers.serialize("json", [event])
+    (loaded,) = serializers.deserialize("json", fixture)
+    assert _text(loaded.object) == _text(event)
