@@ -48,7 +48,12 @@ def borrowed_log(connection: Any) -> BorrowedLog:
 def database_of(connection: BaseDatabaseWrapper) -> _core.Database:
     """Return the native database of a Django connection, for `events status` and replays."""
     connection.ensure_connection()
-    borrowed = connection.__dict__.get(_ATTRIBUTE)
+    return present_log(connection).database
+
+
+def present_log(connection: BaseDatabaseWrapper) -> BorrowedLog:
+    """Return the log of an open Django connection, borrowed if it was not yet."""
+    borrowed: BorrowedLog | None = connection.__dict__.get(_ATTRIBUTE)
     if borrowed is None or borrowed.raw is not connection.connection:
         borrowed = borrowed_log(connection)
-    return borrowed.database
+    return borrowed

@@ -22,9 +22,14 @@ PSEUDO_FIELDS = {"position": "integer", "created": "datetime"}
 
 def column_kind(field: AnyField) -> str:
     """Return the kind of a read model's field; a reference is kept as what it refers to."""
+    return kind_of(target_of(field))
+
+
+def target_of(field: AnyField) -> AnyField:
+    """Return the field that a reference leads to at last; any other field is its own."""
     while field.is_relation:
         field = field.target_field  # type: ignore[attr-defined]
-    return kind_of(field)
+    return field
 
 
 def stored(field: AnyField, value: Any, connection: BaseDatabaseWrapper) -> Any:

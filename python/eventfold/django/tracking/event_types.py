@@ -12,16 +12,15 @@ from typing import Any, NamedTuple
 from django.apps.registry import Apps
 from django.db import models
 
-from eventfold.django.constants import SLOT_KINDS
 from eventfold.django.events import Event
 from eventfold.django.kinds import AnyField, kind_of, slots_of
+from eventfold.django.specification import target_of
 from eventfold.django.tracking import registry
 from eventfold.django.tracking.registry import Tracking, tracked_fields
 
 ACTIONS = ("Created", "Changed", "Deleted", "Existed")
 MASKED = "********"
 
-_NUMBERS = ("integer", "boolean", "duration")
 _KEPT = ("max_length", "max_digits", "decimal_places", "encoder", "decoder")
 
 
@@ -111,12 +110,10 @@ def key_field(model: Any) -> AnyField:
     parts = key_parts(model)
     if len(parts) > 1:
         return models.TextField(db_index=True)  # a JSON list
-    field = _target(parts[0])
-    made: Any = _field_like(field, Tracking())
+    made: Any = _field_like(parts[0], Tracking())
     made.null = False
     made.db_index = True
-    wanted = "number" if kind_of(made) in _NUMBERS else "text"
-    if wanted not in SLOT_KINDS or kind_of(made) in ("real", "decimal", "json", "binary"):
+    if kind_of(made) in ("real", "decimal", "json", "binary"):
         return models.TextField(db_index=True)
     found: AnyField = made
     return found
@@ -141,17 +138,11 @@ def _make(model: Any, action: str, fields: list[tuple[str, AnyField]], private: 
     return metaclass(name, (TrackedEvent,), attributes)
 
 
-def _target(field: AnyField) -> AnyField:
-    while field.is_relation:
-        field = field.target_field  # type: ignore[attr-defined]
-    return field
-
-
 def _field_like(field: AnyField, tracking: Tracking) -> AnyField:
     """A field that holds the same values, and demands nothing of them: they are facts."""
     if field.name in tracking.mask:
         return models.CharField(null=True, blank=True)
-    field = _target(field)
+    field = target_of(field)
     if isinstance(field, (models.AutoField, models.BigAutoField, models.SmallAutoField)):
         return models.BigIntegerField(null=True, blank=True)
     if isinstance(field, models.FileField):

@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connections, router, transaction
 
 from eventfold.django.kinds import AnyField, kind_of
+from eventfold.django.specification import target_of
 from eventfold.django.tracking import registry
 from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_parts, key_slot
 from eventfold.django.tracking.registry import tracked_fields
@@ -138,13 +139,17 @@ def _renamed(texts: Iterable[str]) -> dict[str, str]:
 
 def stored_key(model: Any, key: Any, using: str) -> Any:
     """Return a primary key as the log's slot column holds it."""
-    connection = connections[using]
-    parts = key_parts(model)
-    if len(parts) == 1:
-        value = parts[0].get_db_prep_value(key, connection)
-        return str(value) if kind_of(events_of(model).created._meta.get_field("key")) == "text" else value
-    stored = [part.get_db_prep_value(value, connection) for part, value in zip(parts, key, strict=True)]
+    stored = _stored_parts(model, key, using)
+    if len(stored) == 1:
+        return str(stored[0]) if kind_of(events_of(model).created._meta.get_field("key")) == "text" else stored[0]
     return json.dumps(stored, separators=(",", ":"), ensure_ascii=False)
+
+
+def _stored_parts(model: Any, key: Any, using: str) -> list[Any]:
+    """A primary key as the columns of the table hold it."""
+    parts = key_parts(model)
+    values = key if len(parts) > 1 else (key,)
+    return [part.get_db_prep_value(value, connections[using]) for part, value in zip(parts, values, strict=True)]
 
 
 def state_as_of(model: Any, key: Any, when: Moment, using: str) -> dict[str, Any] | None:
@@ -201,12 +206,9 @@ def _present(model: Any, key: Any, using: str) -> dict[str, Any]:
     sql = row_json(connection, model).replace("%", "%%")  # of printf(), not of parameters
     with connection.cursor() as cursor:
         where = " AND ".join(f"{connection.ops.quote_name(str(part.column))} = %s" for part in key_parts(model))
-        values = key if len(key_parts(model)) > 1 else (key,)
-        stored = [
-            part.get_db_prep_value(value, connection) for part, value in zip(key_parts(model), values, strict=True)
-        ]
         cursor.execute(
-            f"SELECT {sql} FROM {connection.ops.quote_name(model._meta.db_table)} AS t WHERE {where}", stored
+            f"SELECT {sql} FROM {connection.ops.quote_name(model._meta.db_table)} AS t WHERE {where}",
+            _stored_parts(model, key, using),
         )
         row = cursor.fetchone()
     if row is None:
@@ -236,6 +238,4 @@ def _python_value(field: AnyField, value: Any, using: str) -> Any:
 
     if value is None or value == MASKED:
         return None
-    while field.is_relation:
-        field = field.target_field  # type: ignore[attr-defined]
-    return value_reader(field, using)(value)
+    return value_reader(target_of(field), using)(value)

@@ -16,7 +16,7 @@ from django.db.models.signals import post_migrate, pre_migrate
 
 from eventfold import _core
 from eventfold.django import registry as read_models
-from eventfold.django.connection import borrowed_log
+from eventfold.django.connection import present_log
 from eventfold.django.gate import native, own_wrappers
 from eventfold.django.tracking.event_types import all_tracked_events
 from eventfold.django.transactions import ImmediateAtomic
@@ -53,11 +53,8 @@ def fold_new(connection: Any) -> None:
     """Fold what triggers have recorded, in the transaction that is open."""
     if connection.alias in _migrating:
         return  # a read model's table may not be there yet; the next append folds what it finds
-    own = connection.__dict__.get("_eventfold")
-    if own is None or own.raw is not connection.connection:
-        own = borrowed_log(connection)
     try:
-        if own.log.unfolded() is None:
+        if present_log(connection).log.unfolded() is None:
             return
     except (LogNotFound, UnsupportedSchema):
         return  # an append says so; the app's own tables have nothing to do with it
