@@ -37,7 +37,6 @@ Header read_header(Connection& connection) {
   header.info.head = statement.column(3).integer;
   header.last_created = statement.column(4).integer;
   header.stamp = statement.column(5).integer;
-  header.folded = statement.column(6).integer;
   check_version(header.info.schema_version);
   return header;
 }

@@ -12,7 +12,6 @@ struct Header {
   LogInfo info;
   std::int64_t last_created = 0;
   std::int64_t stamp = 0;
-  Position folded = 0;
 };
 
 // Throws LogNotFound where there is no log, UnsupportedSchema for one that this release cannot write.
