@@ -30,9 +30,43 @@ Appended append(LogHandle& self, const Batch& batch, const std::string& request,
                          read_models);
 }
 
-std::int64_t fold_pending(LogHandle& self, AppendListener* read_models) {
+std::optional<std::pair<Position, Position>> fold_pending(LogHandle& self, AppendListener* read_models) {
   NativeCall call(*self.database);
   return self.log.fold_pending(read_models);
+}
+
+// Rows of (position, type_id, data, metadata or None), and up to where they were looked for.
+py::tuple tuple_of(const FoundChanges& found) {
+  py::list rows(found.changes.size());
+  for (std::size_t index = 0; index < found.changes.size(); ++index) {
+    const FoundChange& change = found.changes[index];
+    rows[index] =
+        py::make_tuple(change.position, change.type_id, change.data,
+                       change.metadata.empty() ? py::object(py::none()) : py::object(py::str(change.metadata)));
+  }
+  return py::make_tuple(rows, found.until);
+}
+
+py::tuple changes(LogHandle& self, const WantedChanges& wanted, Position after, Position until) {
+  FoundChanges found;
+  {
+    NativeCall call(*self.database);
+    found = self.log.changes(wanted, after, until);
+  }
+  return tuple_of(found);
+}
+
+// fold_pending() and the first changes() of its range, in one call: after each statement of an app, so it must be fast.
+py::object fold_and_find(LogHandle& self, AppendListener* read_models, const WantedChanges* wanted) {
+  std::optional<std::pair<Position, Position>> range;
+  FoundChanges found;
+  {
+    NativeCall call(*self.database);
+    range = self.log.fold_pending(read_models);
+    if (range && wanted) found = self.log.changes(*wanted, range->first, range->second);
+  }
+  if (!range) return py::none();
+  return py::make_tuple(range->first, range->second, wanted ? py::object(tuple_of(found)) : py::object(py::none()));
 }
 
 py::tuple tuple_of(const RecordedEvent& event) {
@@ -105,6 +139,9 @@ void bind_log(py::module_& module) {
         for (const Uuid& id : appended.ids) ids.append(bytes_of(id));
         return ids;
       });
+  py::class_<WantedChanges, std::shared_ptr<WantedChanges>>(module, "WantedChanges",
+                                                            "Event types by number, and members of their data.")
+      .def(py::init<const std::map<std::int64_t, std::vector<std::string>>&>(), py::arg("members"));
   py::class_<LogHandle>(module, "Log", "The event log of a Database. One thread at a time.")
       .def(py::init<std::shared_ptr<DatabaseHandle>>(), py::arg("database"))
       .def("install", native([](EventLog& log) { log.install(); }))
@@ -130,6 +167,8 @@ void bind_log(py::module_& module) {
            py::arg("keeps_folded") = false)
       .def("unfolded", native([](EventLog& log) { return log.unfolded(); }))
       .def("fold_pending", &fold_pending, py::arg("read_models") = nullptr)
+      .def("changes", &changes, py::arg("wanted"), py::arg("after"), py::arg("until"))
+      .def("fold_and_find", &fold_and_find, py::arg("read_models") = nullptr, py::arg("wanted") = nullptr)
       .def("read", &read_log, py::kw_only(), py::arg("types") = std::vector<std::string>(),
            py::arg("stream") = py::none(), py::arg("after") = 0, py::arg("until") = py::none(),
            py::arg("backward") = false, py::arg("limit") = py::none());

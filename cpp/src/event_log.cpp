@@ -6,22 +6,22 @@
 #include "log/header.hpp"
 #include "log/interns.hpp"
 #include "log/schema.hpp"
+#include "scan/changes.hpp"
 #include "scan/reader.hpp"
 
 namespace eventfold {
 
 namespace {
 
-// Events that are recorded already, in batches. Returns how many they are.
-std::int64_t give(Connection& connection, AppendListener& listener, Position after, Position until) {
+// Events that are recorded already, in batches.
+void give(Connection& connection, AppendListener& listener, Position after, Position until) {
   constexpr std::size_t kBatch = 4096;
-  std::int64_t given = 0;
   std::vector<EventView> views;
   std::vector<std::string> types = listener.types();
   if (!types.empty()) {
     Interns known;
     std::erase_if(types, [&](const std::string& type) { return known.find_type(connection, type) == nullptr; });
-    if (types.empty()) return 0;
+    if (types.empty()) return;
   }
   read_events(connection, {.types = std::move(types), .after = after, .until = until}, kBatch,
               [&](std::span<const RecordedEvent> events) {
@@ -29,9 +29,7 @@ std::int64_t give(Connection& connection, AppendListener& listener, Position aft
                 for (const RecordedEvent& event : events)
                   views.push_back({event.position, event.created, event.type, event.data});
                 listener.appended(connection, views);
-                given += std::ssize(views);
               });
-  return given;
 }
 
 }  // namespace
@@ -101,18 +99,28 @@ std::optional<std::pair<Position, Position>> EventLog::unfolded() {
   return std::pair(header.folded, header.head);
 }
 
-std::int64_t EventLog::fold_pending(AppendListener* listener) {
+std::optional<std::pair<Position, Position>> EventLog::fold_pending(AppendListener* listener) {
   // a handler wrote to a tracked table: its row, in memory, would be written over what is folded here
   refuse_while_folding(connection());
+  const bool in_transaction = connection().in_transaction();
+  auto pending = unfolded();
+  if (!pending) return std::nullopt;
+  if (!listener && in_transaction) {  // one statement needs no savepoint
+    write_folded(connection(), pending->second);
+    return pending;
+  }
   Transaction transaction(connection());
-  const HeadRow header = read_head(connection());
-  std::int64_t given = 0;
-  if (header.folded < header.head) {
-    if (listener) given = give(connection(), *listener, header.folded, header.head);
-    write_folded(connection(), header.head);
+  if (!in_transaction) pending = unfolded();  // as it is now that nobody else writes
+  if (pending) {
+    if (listener) give(connection(), *listener, pending->first, pending->second);
+    write_folded(connection(), pending->second);
   }
   transaction.commit();
-  return given;
+  return pending;
+}
+
+FoundChanges EventLog::changes(const WantedChanges& wanted, Position after, Position until) {
+  return read_changes(connection(), wanted, after, until);
 }
 
 Position EventLog::head() { return info().head; }

@@ -18,6 +18,7 @@ __all__: list[str] = [
     "Log",
     "ReadModels",
     "Replay",
+    "WantedChanges",
     "cancel_auto_extension",
     "dbapi_database",
     "encode_events",
@@ -101,6 +102,14 @@ class Appended:
     @property
     def versions(self) -> list[int]: ...
 
+class WantedChanges:
+    """
+    Event types by number, and members of their data.
+    """
+    def __init__(
+        self, members: collections.abc.Mapping[typing.SupportsInt | typing.SupportsIndex, collections.abc.Sequence[str]]
+    ) -> None: ...
+
 class Log:
     """
     The event log of a Database. One thread at a time.
@@ -116,8 +125,17 @@ class Log:
         submitted: Batch | None = None,
         keeps_folded: bool = False,
     ) -> Appended: ...
+    def changes(
+        self,
+        wanted: WantedChanges,
+        after: typing.SupportsInt | typing.SupportsIndex,
+        until: typing.SupportsInt | typing.SupportsIndex,
+    ) -> tuple[typing.Any, ...]: ...
     def empty(self) -> None: ...
-    def fold_pending(self, read_models: AppendListener | None = None) -> int: ...
+    def fold_and_find(
+        self, read_models: AppendListener | None = None, wanted: WantedChanges | None = None
+    ) -> typing.Any: ...
+    def fold_pending(self, read_models: AppendListener | None = None) -> tuple[int, int] | None: ...
     def head(self) -> int: ...
     def info(self) -> dict[typing.Any, typing.Any]: ...
     def install(self) -> None: ...

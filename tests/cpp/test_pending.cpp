@@ -59,12 +59,13 @@ TEST_CASE("pending events are given without an append, those of the types that a
   append(log, "A", nullptr, false);
   append(log, "B", nullptr, false);
   Seen seen({"B", "Unknown"});
-  CHECK(log.fold_pending(&seen) == 1);
+  CHECK(log.fold_pending(&seen) == std::pair<Position, Position>(0, 2));
   CHECK(seen.positions == std::vector<Position>{2});
-  CHECK(log.fold_pending(&seen) == 0);
+  CHECK_FALSE(log.fold_pending(&seen));
   append(log, "A", nullptr, false);
   Seen none({"Unknown"});
-  CHECK(log.fold_pending(&none) == 0);
+  CHECK(log.fold_pending(&none) == std::pair<Position, Position>(2, 3));
+  CHECK(none.positions.empty());
   CHECK_FALSE(log.unfolded());
 }
 

@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "eventfold/changes.hpp"
 #include "eventfold/connection.hpp"
 #include "eventfold/event.hpp"
 #include "eventfold/query.hpp"
@@ -103,9 +104,11 @@ class EventLog {
   Position head();
   // The range (after, until] that the inline read models have not seen yet; none: they have seen everything.
   std::optional<std::pair<Position, Position>> unfolded();
-  // Gives that range to the read models, in a transaction or savepoint; returns how many events it has.
+  // Gives that range to the read models, in a transaction or savepoint, and returns it.
   // Throws what an append with this listener throws.
-  std::int64_t fold_pending(AppendListener* listener);
+  std::optional<std::pair<Position, Position>> fold_pending(AppendListener* listener);
+  // The events of a range that somebody follows; if there are many, the first of them.
+  FoundChanges changes(const WantedChanges& wanted, Position after, Position until);
   // The version of the last event of a stream, 0 where it has none.
   Version stream_head(std::string_view stream);
   LogInfo info();

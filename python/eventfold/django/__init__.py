@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eventfold.django.events import Event as Event
     from eventfold.django.managers import EventManager as EventManager
+    from eventfold.django.metadata_context import metadata as metadata
     from eventfold.django.projectors import projector as projector
     from eventfold.django.queryset import EventQuerySet as EventQuerySet
     from eventfold.django.read_models import Count as Count
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from eventfold.django.tracking.history import revert as revert
     from eventfold.django.tracking.registry import track as track
     from eventfold.django.tracking.registry import untrack as untrack
+    from eventfold.django.tracking.translate import translate as translate
 
 _MODULES = {
     "Event": "events",
@@ -46,6 +48,8 @@ _MODULES = {
     "projector": "projectors",
     "track": "tracking.registry",
     "untrack": "tracking.registry",
+    "translate": "tracking.translate",
+    "metadata": "metadata_context",
     "events_of": "tracking.event_types",
     "history": "tracking.history",
     "as_of": "tracking.history",
@@ -69,6 +73,8 @@ __all__ = [  # noqa: RUF022
     "projector",
     "track",
     "untrack",
+    "translate",
+    "metadata",
     "events_of",
     "history",
     "as_of",

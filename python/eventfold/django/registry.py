@@ -95,6 +95,11 @@ def compiled_for(alias: str) -> _core.ReadModels | None:
     return _compiled[alias]
 
 
+def is_compiled(alias: str) -> bool:
+    """Whether compiled_for() has its answer ready."""
+    return alias in _compiled
+
+
 def compiled_beside(replayed: Any, alias: str) -> _core.ReadModels | None:
     """Return the read models that must see new events when another one is replayed; None if there are none.
 

@@ -1,7 +1,7 @@
 """Appending the events of Django: the fastest path that receivers allow, within one transaction."""
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from copy import copy
 from datetime import datetime, timedelta, timezone
 from itertools import groupby
@@ -12,7 +12,7 @@ from django.db.models.signals import post_save, pre_save
 
 from eventfold import _core
 from eventfold.django.gate import native
-from eventfold.django.kinds import canonical_json
+from eventfold.django.metadata_context import current_text, merged
 from eventfold.django.plan import Plan, plan_of
 from eventfold.django.receivers import has_receivers
 from eventfold.django.recorded import Recorded, id_bytes, read_event
@@ -23,6 +23,12 @@ from eventfold.errors import ImmutableEvent, InvalidEvent
 ANY_VERSION = -1
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_NOTHING = nullcontext()
+
+
+def before_append(connection: Any) -> AbstractContextManager[None] | None:
+    """Return the transaction in which an append must happen, if any; tracking/inline.py puts another one in place."""
+    return None
 
 
 def _append(
@@ -99,19 +105,22 @@ def append(cls: Any, events: list[Any], using: str, request: str = "", expected_
             given = True
     connection = connections[using]
     completed = (request or given) and plan.pre_save_fields  # after what was submitted, as by a receiver
-    if completed or has_receivers(cls) or plan.has_python_handlers(plan.model):
-        _append_with_receivers(cls, plan, connection, events, values, given, request, expected_version)
-    elif given:
-        _append_given(plan, connection, events, values, request, expected_version)
-    else:
-        batch = plan.encode(events, values, "", None)
-        appended = native(connection, plan.insert_sql, _append, connection, plan, batch, request, expected_version)
-        _mark(plan, values, appended, using)
+    with before_append(connection) or _NOTHING:
+        if completed or has_receivers(cls) or plan.has_python_handlers(plan.model):
+            _append_with_receivers(cls, plan, connection, events, values, given, request, expected_version)
+        elif given:
+            _append_given(plan, connection, events, values, request, expected_version)
+        else:
+            batch = plan.encode(events, values, current_text(), None)
+            appended = native(connection, plan.insert_sql, _append, connection, plan, batch, request, expected_version)
+            _mark(plan, values, appended, using)
 
 
 def append_without_receivers(event: Any, using: str) -> None:
     """Append one event, validated; for callers that send the signals themselves."""
-    _append_given(plan_of(type(event)), connections[using], [event], [event.__dict__], "", ANY_VERSION)
+    connection = connections[using]
+    with before_append(connection) or _NOTHING:
+        _append_given(plan_of(type(event)), connection, [event], [event.__dict__], "", ANY_VERSION)
 
 
 def append_raw(event: Any, using: str) -> None:
@@ -249,11 +258,7 @@ def _run(events: list[Any], values: list[dict[str, Any]]) -> _Run:
 
 def _metadata(own: dict[str, Any]) -> str:
     given: Recorded | None = own.get("_given")
-    if given is None or not given.metadata:
-        return ""
-    if not isinstance(given.metadata, dict):
-        raise InvalidEvent(f"an event's metadata must be a dict, not {given.metadata!r}")
-    return canonical_json(given.metadata)
+    return merged(None if given is None else given.metadata)
 
 
 def _event_id(own: dict[str, Any]) -> bytes | None:

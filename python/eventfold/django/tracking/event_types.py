@@ -8,8 +8,10 @@ the fields that changed.
 
 from functools import cache
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from django.apps.registry import Apps
+from django.conf import settings
 from django.db import models
 
 from eventfold.django.events import Event
@@ -65,10 +67,18 @@ def events_of(model: Any) -> TrackedEvents:
 def _events_of(model: Any, tracking: Tracking) -> TrackedEvents:
     from django.apps import apps
 
+    shape = (tracking, settings.USE_TZ, tuple(field.deconstruct() for field in tracked_fields(model, tracking)))
+    kept = _kept.get(model)
+    if kept is not None and kept[0] == shape:
+        return kept[1]  # the same classes, which receivers are connected to
     made = make_events(model, tracking)
+    _kept[model] = (shape, made)
     for event in made:
         apps.do_pending_operations(event)  # receivers that wait for a sender of this label
     return made
+
+
+_kept: WeakKeyDictionary[Any, tuple[Any, TrackedEvents]] = WeakKeyDictionary()
 
 
 def make_events(model: Any, tracking: Tracking) -> TrackedEvents:

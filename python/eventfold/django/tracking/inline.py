@@ -1,12 +1,14 @@
-"""Read models of tracked tables are right before the app's statement returns.
+"""What follows from a change of a tracked table has happened before the app's statement returns.
 
-Triggers record what a statement does, and may call nothing of ours. So where a read model reads tracked events, an
-execute wrapper on each connection folds what is new after every statement that writes, in the statement's transaction:
-outside of one it begins one, so that both are kept or neither.
+Triggers record what a statement does, and may call nothing of ours. So an execute wrapper on each connection does the
+rest after every statement that writes, in the statement's transaction (outside of one it begins one, so that all is
+kept or nothing): read models fold what is new, receivers of tracked events are called, changes are translated. Where
+nothing of that is declared, a statement costs one look.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -14,22 +16,29 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, pre_migrate
 
-from eventfold import _core
+from eventfold.django import metadata_context, save
 from eventfold.django import registry as read_models
 from eventfold.django.connection import present_log
-from eventfold.django.gate import native, own_wrappers
+from eventfold.django.exceptions import as_django_error
+from eventfold.django.gate import own_wrappers
 from eventfold.django.tracking.event_types import all_tracked_events
+from eventfold.django.tracking.follow import Wanted, follow, wanted_on
+from eventfold.django.tracking.listeners import listened
+from eventfold.django.tracking.translate import translates
+from eventfold.django.tracking.translated import beginnings, has_begun
 from eventfold.django.transactions import ImmediateAtomic
 from eventfold.errors import EventfoldError, LogNotFound, UnsupportedSchema
 
 _WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "WITH")
+_FOLLOWED = "_eventfold_followed"  # on a connection: up to which position, while it is being followed
 _migrating: set[str] = set()
 
 
 def connect() -> None:
     """Join every connection that is opened from now on, and those that are open."""
-    if after_statement not in own_wrappers:
-        own_wrappers.append(after_statement)
+    if around_statement not in own_wrappers:
+        own_wrappers.append(around_statement)
+    save.before_append = before_append
     connection_created.connect(_join, dispatch_uid="eventfold.fold_tracked")
     pre_migrate.connect(_pause, dispatch_uid="eventfold.pause_fold_tracked")
     post_migrate.connect(_resume, dispatch_uid="eventfold.resume_fold_tracked")
@@ -44,33 +53,81 @@ def is_read() -> bool:
     return any(tracked & model.projection.labels() for model in read_models.projected_models())
 
 
+def is_followed() -> bool:
+    """Whether anything follows from tracked events."""
+    return is_read() or translates() or bool(listened())
+
+
 def forget() -> None:
     """Look again: classes have changed."""
     is_read.cache_clear()
 
 
 def fold_new(connection: Any) -> None:
-    """Fold what triggers have recorded, in the transaction that is open."""
-    if connection.alias in _migrating:
+    """Do what follows from the events that triggers have recorded, in the transaction that is open.
+
+    Raises what folding, receivers and translations raise; the transaction can only be rolled back then.
+    """
+    alias = connection.alias
+    if alias in _migrating:
         return  # a read model's table may not be there yet; the next append folds what it finds
+    log = present_log(connection).log
+    own = connection.__dict__
     try:
-        if present_log(connection).log.unfolded() is None:
+        if not read_models.is_compiled(alias) and log.unfolded() is None:
             return
+        wanted = None if _FOLLOWED in own else wanted_on(connection)
+        found = log.fold_and_find(read_models.compiled_for(alias), wanted and wanted.changes)
+        if found is None:
+            return
+        after, until, changes = found
+        if _FOLLOWED in own:
+            own[_FOLLOWED] = until  # a receiver or a translation changed a tracked table: its turn comes
+        elif wanted is not None:
+            rows, looked = changes
+            if rows or looked < until:
+                _follow(connection, wanted, rows, after, looked, until)
     except (LogNotFound, UnsupportedSchema):
         return  # an append says so; the app's own tables have nothing to do with it
-    try:
-        native(connection, "eventfold: fold", _core.Log.fold_pending, read_models.compiled_for(connection.alias))
-    except EventfoldError:
+    except BaseException as error:
         if connection.in_atomic_block:
-            connection.needs_rollback = True  # what was written must not be kept without its read model
+            connection.needs_rollback = True  # what was written must not be kept without what follows from it
+        if isinstance(error, EventfoldError):
+            raise as_django_error(error) from error.__cause__
         raise
 
 
-def after_statement(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+def _follow(connection: Any, wanted: Wanted, rows: list[Any], after: int, looked: int, until: int) -> None:
+    own = connection.__dict__
+    own[_FOLLOWED] = until
+    try:
+        follow(connection, wanted, rows, after, looked, lambda: own[_FOLLOWED])
+    finally:
+        del own[_FOLLOWED]
+
+
+def before_append(connection: Any) -> AbstractContextManager[None] | None:
+    """Return a transaction for an append, where earlier events must be followed before it folds them."""
+    if (translates() or listened()) and _FOLLOWED not in connection.__dict__:
+        return _caught_up(connection)
+    return None
+
+
+@contextmanager
+def _caught_up(connection: Any) -> Iterator[None]:
+    with ImmediateAtomic(connection.alias):
+        fold_new(connection)
+        yield
+
+
+def around_statement(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
     """An execute wrapper."""
-    if not is_read() or not sql[:40].lstrip(" \n\t(").upper().startswith(_WRITES):
+    if not sql[:40].lstrip(" \n\t(").upper().startswith(_WRITES):
         return execute(sql, params, many, context)
     connection = context["connection"]
+    metadata_context.reach_triggers(connection)
+    if not is_followed():
+        return execute(sql, params, many, context)
     if connection.in_atomic_block or not connection.get_autocommit():
         return _execute_and_fold(execute, sql, params, many, context)
     with ImmediateAtomic(connection.alias):
@@ -78,12 +135,23 @@ def after_statement(execute: Callable[..., Any], sql: str, params: Any, many: bo
 
 
 def _execute_and_fold(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    if translates():
+        _begin(context["connection"])
     result = execute(sql, params, many, context)
     cursor = context["cursor"]
     if cursor.cursor.description is not None:  # RETURNING: as long as rows are to come, no savepoint can be made
         cursor.cursor = _Fetched(cursor.cursor)
     fold_new(context["connection"])
     return result
+
+
+def _begin(connection: Any) -> None:
+    """Let what is new be translated from here on, and not what was recorded before."""
+    if has_begun(connection.alias) or connection.alias in _migrating:
+        return
+    with suppress(LogNotFound, UnsupportedSchema):
+        present_log(connection).log.head()
+        beginnings(connection)
 
 
 class _Fetched:
@@ -125,8 +193,8 @@ class _Fetched:
 
 def _join(connection: Any, **kwargs: Any) -> None:
     # first in the list: whoever puts one on for a while takes the last one off
-    if connection.vendor == "sqlite" and after_statement not in connection.execute_wrappers:
-        connection.execute_wrappers.insert(0, after_statement)
+    if connection.vendor == "sqlite" and around_statement not in connection.execute_wrappers:
+        connection.execute_wrappers.insert(0, around_statement)
 
 
 def _pause(using: str = DEFAULT_DB_ALIAS, **kwargs: Any) -> None:
@@ -135,3 +203,4 @@ def _pause(using: str = DEFAULT_DB_ALIAS, **kwargs: Any) -> None:
 
 def _resume(using: str = DEFAULT_DB_ALIAS, **kwargs: Any) -> None:
     _migrating.discard(using)
+    metadata_context.forget(connections[using])

@@ -43,13 +43,13 @@ def track(model: Any = None, *, exclude: Collection[str] = (), mask: Collection[
 
 def untrack(model: Any) -> None:
     """Forget what track() said; the next `migrate` removes the triggers. What is recorded stays."""
-    _declared.pop(_label(model), None)
+    _declared.pop(label_of(model), None)
     forget()
 
 
 def tracking_of(model: Any) -> Tracking | None:
     """Return how a model is tracked; None if it is not."""
-    return _all().get(_label(model))
+    return _all().get(label_of(model))
 
 
 def tracked_models() -> list[Any]:
@@ -89,12 +89,13 @@ _resolved: dict[str, Tracking] | None = None
 
 def forget() -> None:
     """Resolve anew when next asked: classes or settings have changed."""
-    from eventfold.django.tracking import event_types, inline
+    from eventfold.django.tracking import event_types, inline, translate
 
     global _resolved
     _resolved = None
     event_types.forget()
     inline.forget()
+    translate.forget()
 
 
 def _all() -> dict[str, Tracking]:
@@ -129,12 +130,13 @@ def _from_settings() -> Iterator[tuple[str, Tracking]]:
 def _declare(model: Any, tracking: Tracking) -> Any:
     if not isinstance(model, str):
         _refuse(model)
-    _declared[_label(model)] = tracking
+    _declared[label_of(model)] = tracking
     forget()
     return model
 
 
-def _label(model: Any) -> str:
+def label_of(model: Any) -> str:
+    """Return the label of a model, or of the one that a proxy stands for; a label is left as it is."""
     return model if isinstance(model, str) else str(model._meta.concrete_model._meta.label)
 
 

@@ -1,0 +1,202 @@
+"""What follows from recorded changes of tracked tables: their receivers are called, and their translations."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from django.core.exceptions import ValidationError
+
+from eventfold import _core
+from eventfold.django import save
+from eventfold.django.connection import present_log
+from eventfold.django.events import Event
+from eventfold.django.metadata_context import exactly
+from eventfold.django.plan import plan_of
+from eventfold.django.tracking.event_types import TrackedEvent
+from eventfold.django.tracking.listeners import listened, tell
+from eventfold.django.tracking.translate import TranslationError
+from eventfold.django.tracking.translated import TranslatedField, TranslatedModel, beginnings, compiled_for
+from eventfold.errors import ImmutableEvent, InvalidEvent
+
+_MOST_ROUNDS = 100
+
+
+class Wanted(NamedTuple):
+    """Which events of a database are followed."""
+
+    changes: _core.WantedChanges
+    listened: frozenset[Any]
+    listeners: dict[int, Any]
+    """Event types that somebody listens to, by number."""
+    models: dict[int, TranslatedModel]
+
+
+def wanted_on(connection: Any) -> Wanted | None:
+    """Return what is followed on a database; None for nothing. Raises LogNotFound where there is no log."""
+    listening = listened()
+    known = _wanted.get(connection.alias)
+    if known is not None and known.listened is listening:
+        return known if known.listeners or known.models else None
+    present_log(connection).log.head()  # else a statement below fails
+    models = compiled_for(connection.alias)
+    ids = connection.connection.execute("SELECT name, id FROM eventfold_type").fetchall()
+    listeners = {type_id: event for name, type_id in ids for event in listening if event._meta.label == name}
+    members: dict[int, list[str]] = {}
+    for type_id, model in models.items():
+        if (names := model.members_of(type_id)) is not None:
+            members[type_id] = names
+    for type_id in listeners:
+        members[type_id] = []
+    some = bool(members)
+    members.setdefault(0, [])  # a type that is none: there must be one
+    made = Wanted(_core.WantedChanges(members), listening, listeners, models)
+    _wanted[connection.alias] = made
+    return made if some else None
+
+
+_wanted: dict[str, Wanted] = {}
+
+
+def forget() -> None:
+    """Look again: classes, or what the database knows of types, have changed."""
+    _wanted.clear()
+
+
+def follow(connection: Any, wanted: Wanted, rows: list[Any], after: int, looked: int, until: Callable[[], int]) -> None:
+    """Call receivers and translations of the events after a position, of which `rows`, up to `looked`, are read.
+
+    They may change tracked tables themselves, so `until` is asked again for the last position. Raises
+    TranslationError, and whatever a receiver raises.
+    """
+    last = until()
+    rounds = 0
+    while True:
+        if rows:
+            _tell(connection.alias, wanted, rows)
+            if wanted.models:
+                _translate(connection, wanted.models, rows, after, last)
+        if looked >= last:
+            last = until()
+            if looked >= last:
+                return
+            rounds += 1
+            if rounds > _MOST_ROUNDS:
+                raise TranslationError(
+                    f"Translations and receivers of tracked events went on changing tracked tables, {_MOST_ROUNDS} "
+                    f"times over; the last change is at position {last}"
+                )
+        after = looked
+        rows, looked = present_log(connection).log.changes(wanted.changes, after, last)
+
+
+def _tell(using: str, wanted: Wanted, rows: list[Any]) -> None:
+    positions: dict[Any, list[int]] = {}
+    for position, type_id, *_ in rows:
+        if type_id in wanted.listeners:
+            positions.setdefault(wanted.listeners[type_id], []).append(position)
+    found: list[Any] = []
+    for event, of_type in positions.items():
+        found += event._base_manager.using(using).filter(position__gte=of_type[0], position__lte=of_type[-1])
+    for event in sorted(found, key=lambda event: event.position):
+        tell(event, using)
+
+
+def _translate(connection: Any, models: dict[int, TranslatedModel], rows: list[Any], after: int, until: int) -> None:
+    since = beginnings(connection)
+    gone = _deleted(connection, models, after, until) if until - after > 1 else set()
+    made = list(_made(connection, models, since, gone, rows))
+    if made:
+        _append(connection.alias, made)
+
+
+class _Made(NamedTuple):
+    """An event that a translation made, and the metadata of its change."""
+
+    event: Any
+    metadata: str
+    field: TranslatedField
+
+
+def _made(
+    connection: Any,
+    models: dict[int, TranslatedModel],
+    since: dict[str, int],
+    gone: set[tuple[Any, Any]],
+    rows: list[Any],
+) -> Iterator[_Made]:
+    for position, type_id, text, metadata in rows:
+        model = models.get(type_id)
+        if model is None:
+            continue
+        action = model.actions[type_id]
+        data = json.loads(text)
+        row = None
+        for field in model.fields:
+            found = field.change_in(data, action)
+            if found is None or position <= since[field.label]:
+                continue
+            if action == "existed" and _is_translated(connection, model, field, since[field.label], position):
+                continue
+            if row is None:
+                key = data["key"]
+                row = model.past_row(key, position) if (model.model, key) in gone else model.row(key)
+            for event in _call(field, row, *found, position):
+                yield _Made(event, metadata or "", field)
+
+
+def _call(field: TranslatedField, row: Any, old: Any, new: Any, position: int) -> Iterable[Any]:
+    try:
+        result = field.function(row, field.read(old), field.read(new))
+        return () if result is None else _events(result)
+    except Exception as error:
+        raise _failure([field], f"{row._meta.label} {row.pk}, position {position}", error) from error
+
+
+def _events(result: Any) -> list[Any]:
+    events = [result] if isinstance(result, Event) else list(result) if isinstance(result, Iterable) else [None]
+    for event in events:
+        if not isinstance(event, Event) or isinstance(event, TrackedEvent) or event.position is not None:
+            raise TypeError(f"it must return a new event, several, or None, not {result!r}")
+    return events
+
+
+def _append(using: str, made: list[_Made]) -> None:
+    """Append events in order, those of one class and one origin together."""
+    for (cls, metadata), group in groupby(made, lambda each: (type(each.event), each.metadata)):
+        run = list(group)
+        try:
+            with exactly(metadata):
+                if plan_of(cls).plain_save:
+                    save.append(cls, [each.event for each in run], using)
+                else:
+                    for each in run:
+                        each.event.save(using=using)
+        except (ValidationError, InvalidEvent, ImmutableEvent) as error:
+            raise _failure([each.field for each in run], f"an event that it made, {cls._meta.label}", error) from error
+
+
+def _failure(fields: Iterable[TranslatedField], what: str, error: Exception) -> TranslationError:
+    said = sorted({f"{field.function_name}, which translates {field.label}" for field in fields})
+    return TranslationError(f"{'; '.join(said)}, failed for {what}: {type(error).__name__}: {error}")
+
+
+def _deleted(connection: Any, models: dict[int, TranslatedModel], after: int, until: int) -> set[tuple[Any, Any]]:
+    """Rows that are gone by now: what a translation asks of them is in the log only."""
+    types = [type_id for type_id, model in models.items() if model.actions[type_id] == "deleted"]
+    sql = (
+        "SELECT type_id, data FROM eventfold_event WHERE position > ? AND position <= ? "
+        f"AND +type_id IN ({', '.join(map(str, types))})"
+    )
+    rows = connection.connection.execute(sql, (after, until))
+    return {(models[type_id].model, json.loads(data)["key"]) for type_id, data in rows}
+
+
+def _is_translated(connection: Any, model: TranslatedModel, field: TranslatedField, since: int, position: int) -> bool:
+    """Whether a row that existed before has had a change of the field that was translated already."""
+    sql = (
+        "SELECT data FROM eventfold_event WHERE type_id = ? AND position > ? AND position < ? "
+        f"AND {model.slot} = (SELECT {model.slot} FROM eventfold_event WHERE position = ?)"
+    )
+    rows = connection.connection.execute(sql, (model.changed, since, position, position))
+    return any(field.change_in(json.loads(data), "changed") for (data,) in rows)

@@ -1,0 +1,356 @@
+"""Domain events out of changes of tracked tables."""
+
+import sqlite3
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection, transaction
+from django.db.models import F
+
+from eventfold import EventLog
+from eventfold.django import metadata, translate
+from eventfold.django.connection import database_of
+from eventfold.django.tracking.translate import TranslationError, translations, untranslate
+from tests.django.books.events import BookBorrowed
+from tests.django.loans.events import Lent
+from tests.django.loans.models import Book, Library, Shelf, Untold
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ann():
+    return User.objects.create(username="ann")
+
+
+@pytest.fixture
+def bob():
+    return User.objects.create(username="bob")
+
+
+@pytest.fixture
+def seen():
+    """What the translation of Book.borrowed_by was called with."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def loan(seen):
+    @translate(Book, "borrowed_by")
+    def loan(book, old, new):
+        seen.append((book.pk, old and old.username, new and new.username))
+        return Lent(book=book.pk, to=new.username if new else "")
+
+    yield loan
+    for model, field in (
+        (Book, "borrowed_by"),
+        (Book, "title"),
+        (Book, "pages"),
+        (Book, "secret"),
+        (Book, "note"),
+        (Book, "nothing"),
+        (Book, "id"),
+        (Library, "name"),
+        (Shelf, "row"),
+        (Untold, "name"),
+        ("loans.Nothing", "x"),
+    ):
+        untranslate(model, field)
+
+
+def lent():
+    return list(Lent.objects.order_by("position").values_list("book", "to"))
+
+
+def test_a_save_as_it_stands_gives_a_domain_event(ann, seen):
+    book = Book.objects.create(title="Emma")
+    assert lent() == []
+    book.borrowed_by = ann
+    book.save()
+    assert lent() == [(book.pk, "ann")]
+    book.title = "Persuasion"
+    book.save()
+    book.borrowed_by = None
+    book.save()
+    assert lent() == [(book.pk, "ann"), (book.pk, "")]
+    assert seen == [(book.pk, None, "ann"), (book.pk, "ann", None)]
+
+
+def test_it_works_whatever_writes(ann, bob, seen):
+    books = Book.objects.bulk_create([Book(title=str(n), borrowed_by=ann) for n in range(2)])
+    assert [to for _, to in lent()] == ["ann", "ann"]
+    Book.objects.update(borrowed_by=bob)
+    for book in books:
+        book.borrowed_by = ann
+    Book.objects.bulk_update(books, ["borrowed_by"])
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE loans_book SET borrowed_by_id = NULL WHERE title = '0'")
+    Book.objects.update_or_create(title="0", defaults={"borrowed_by": bob})
+    ann.delete()  # SET_NULL
+    assert [call[1:] for call in seen] == [
+        (None, "ann"),
+        (None, "ann"),
+        ("ann", "bob"),
+        ("ann", "bob"),
+        ("bob", "ann"),
+        ("bob", "ann"),
+        ("ann", None),
+        (None, "bob"),
+        ("ann", None),
+    ]
+    assert len(lent()) == len(seen)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_change_is_translated_once_outside_of_a_transaction_too(ann, seen):
+    book = Book.objects.create(title="Emma", borrowed_by=ann)
+    Book.objects.update(borrowed_by=None)
+    Untold.objects.create(name="x")
+    Lent.objects.create(book=0)
+    assert seen == [(book.pk, None, "ann"), (book.pk, "ann", None)]
+    assert lent() == [(book.pk, "ann"), (book.pk, ""), (0, "")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_another_program_wrote_is_translated_before_the_next_write_or_append(ann, seen):
+    book = Book.objects.create(title="Emma")
+    other = sqlite3.connect(connection.settings_dict["NAME"])
+    for borrower in (ann.pk, None, ann.pk):
+        with other:
+            other.execute("UPDATE loans_book SET borrowed_by_id = ?", [borrower])
+    assert seen == []
+    Lent.objects.create(book=0, to="someone")
+    assert lent() == [(book.pk, "ann"), (book.pk, ""), (book.pk, "ann"), (0, "someone")]
+    with other:
+        other.execute("UPDATE loans_book SET borrowed_by_id = NULL")
+        other.execute("DELETE FROM loans_book")
+    other.close()
+    Untold.objects.create(name="x")
+    assert lent()[4:] == [(book.pk, "")]
+
+
+def test_a_row_that_is_gone_is_given_as_it_was(ann, seen):
+    titles = []
+
+    @translate(Book, "title")
+    def named(book, old, new):
+        titles.append((new, book.title, book.pages))
+
+    Book.objects.create(title="Emma", pages=3)
+    assert titles == [("Emma", "Emma", 3)]
+    connection.connection.execute("UPDATE loans_book SET title = 'Persuasion', pages = 4")
+    connection.connection.execute("DELETE FROM loans_book")
+    Untold.objects.create(name="x")
+    assert titles[1:] == [("Persuasion", "Persuasion", 4)]
+
+
+def test_none_one_and_several_events_may_follow(ann):
+    answers = {"none": None, "one": Lent(book=1), "several": [Lent(book=2), BookBorrowed(book=2, borrowed_by="x")]}
+
+    @translate(Book, "title")
+    def named(book, old, new):
+        return answers[new]
+
+    for title in answers:
+        Book.objects.create(title=title)
+    assert [book for book, _ in lent()] == [1, 2]
+    assert BookBorrowed.objects.get().book == 2
+
+    untranslate(Book, "title")
+
+    @translate(Book, "title")
+    def generated(book, old, new):
+        yield Lent(book=3)
+        yield Lent(book=4)
+
+    Book.objects.create(title="x")
+    assert [book for book, _ in lent()] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("answer", [Book(), "BookBorrowed", 7, [None]])
+def test_anything_else_is_refused(answer):
+    @translate(Book, "title")
+    def named(book, old, new):
+        return answer
+
+    with pytest.raises(
+        TranslationError, match=r"named, which translates loans.Book.title, failed for loans.Book .*None"
+    ):
+        Book.objects.create(title="Emma")
+
+
+def test_an_exception_takes_the_write_back_and_names_the_function(ann):
+    @translate(Book, "title")
+    def refuse(book, old, new):
+        raise ValueError("no such title")
+
+    with (
+        pytest.raises(TranslationError, match=r"refuse, which translates loans.Book.title.*ValueError: no such title"),
+        transaction.atomic(),
+    ):
+        Book.objects.create(title="Emma", borrowed_by=ann)
+    assert Book.objects.count() == 0
+    assert lent() == []
+    with transaction.atomic():
+        with pytest.raises(TranslationError), connection.cursor() as cursor:
+            cursor.execute("INSERT INTO loans_book (title, available, secret, note) VALUES ('x', 1, '', '')")
+        with pytest.raises(transaction.TransactionManagementError):
+            Book.objects.count()
+        transaction.set_rollback(True)
+    assert Book.objects.count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_exception_takes_a_statement_back_that_is_its_own_transaction():
+    @translate(Book, "title")
+    def refuse(book, old, new):
+        if new == "bad":
+            raise ValueError
+
+    Book.objects.create(title="good")
+    with pytest.raises(TranslationError):
+        Book.objects.update(title="bad")
+    assert Book.objects.get().title == "good"
+    Book.objects.update(title="better")
+    assert Book.objects.get().title == "better"
+
+
+def test_an_event_that_is_not_valid_takes_the_write_back_too():
+    @translate(Book, "title")
+    def named(book, old, new):
+        return Lent(book="no number")
+
+    with (
+        pytest.raises(TranslationError, match=r"an event that it made, loans\.Lent: ValidationError"),
+        transaction.atomic(),
+    ):
+        Book.objects.create(title="Emma")
+    assert Book.objects.count() == 0
+
+
+def test_a_translation_may_change_tracked_rows_whose_changes_are_translated_in_their_turn():
+    order = []
+
+    @translate(Book, "title")
+    def named(book, old, new):
+        order.append(("title", new))
+        Book.objects.filter(pk=book.pk).update(pages=F("pages") + 1)
+
+    @translate(Book, "pages")
+    def paged(book, old, new):
+        order.append(("pages", new))
+
+    Book.objects.bulk_create([Book(title="a", pages=1), Book(title="b", pages=5)])
+    assert order == [("title", "a"), ("pages", 1), ("title", "b"), ("pages", 5), ("pages", 2), ("pages", 6)]
+
+
+def test_a_translation_that_never_ends_is_stopped():
+    @translate(Book, "pages")
+    def paged(book, old, new):
+        Book.objects.filter(pk=book.pk).update(pages=F("pages") + 1)
+
+    with pytest.raises(TranslationError, match="went on changing tracked tables"), transaction.atomic():
+        Book.objects.create(title="a", pages=1)
+    assert Book.objects.count() == 0
+
+
+def test_domain_events_have_the_metadata_of_the_change(ann):
+    with metadata(user="carol"):
+        Book.objects.create(title="Emma", borrowed_by=ann)
+    connection.connection.execute("UPDATE loans_book SET borrowed_by_id = NULL")
+    with metadata(user="dave"):
+        Untold.objects.create(name="x")
+    events = [event for event in EventLog.on(database_of(connection)).read() if event.type == "loans.Lent"]
+    assert [event.metadata for event in events] == [{"user": "carol"}, None]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_recorded_before_a_translation_was_there_is_not_translated(ann, seen):
+    untranslate(Book, "borrowed_by")
+    book = Book.objects.create(title="Emma", borrowed_by=ann)
+    calls = []
+
+    @translate(Book, "borrowed_by")
+    def later(book, old, new):
+        calls.append((old and old.pk, new and new.pk))
+
+    Book.objects.update(borrowed_by=None)
+    assert calls == [(ann.pk, None)]
+    rows = connection.connection.execute("SELECT name FROM eventfold_read_model WHERE name LIKE 'translation of %'")
+    assert ("translation of loans.Book.borrowed_by",) in rows.fetchall()
+    assert book.pk
+
+
+def test_values_come_as_the_model_has_them():
+    found = {}
+    for field in ("price", "published", "tags", "isbn", "cover", "lent_for"):
+
+        @translate(Book, field)
+        def note(row, old, new, field=field):
+            found[field] = (old, new)
+
+    try:
+        import datetime
+        import decimal
+        import uuid
+
+        values = {
+            "price": decimal.Decimal("1.50"),
+            "published": datetime.date(2020, 1, 1),
+            "tags": {"a": [1]},
+            "isbn": uuid.UUID(int=7),
+            "cover": b"\x01",
+            "lent_for": datetime.timedelta(days=1),
+        }
+        book = Book.objects.create(title="Emma", **values)
+        assert found == {name: (None, value) for name, value in values.items()}
+        Book.objects.filter(pk=book.pk).update(price=None)
+        assert found["price"] == (values["price"], None)
+    finally:
+        for field in values:
+            untranslate(Book, field)
+
+
+def test_a_text_key_and_a_parent_are_translated_too():
+    calls = []
+
+    @translate(Shelf, "row")
+    def moved(shelf, old, new):
+        calls.append((shelf.pk, shelf.row, old, new))
+
+    Shelf.objects.create(mark="a", row=1)
+    Shelf.objects.update(row=2)
+    Shelf.objects.update(mark="b")  # another key is another row
+    assert calls == [("a", 1, None, 1), ("a", 2, 1, 2), ("b", 2, None, 2)]
+
+
+def test_a_translation_that_cannot_be_says_why():
+    with pytest.raises(ImproperlyConfigured, match=r"loans.Book.borrowed_by is translated by .*loan already"):
+        translate(Book, "borrowed_by")(lambda book, old, new: None)
+    with pytest.raises(ImproperlyConfigured, match="takes the name of a field"):
+        translate(Book, Book)
+    for model, field, why in (
+        (Book, "nothing", "no field named"),
+        ("loans.Nothing", "x", "loans"),
+        (Untold, "name", "is not tracked"),
+        (Library, "name", "is a field of loans.Place"),
+        (Book, "secret", "masked"),
+        (Book, "note", "is not recorded"),
+        (Book, "id", "primary key"),
+    ):
+        translate(model, field)(lambda row, old, new: None)
+        with pytest.raises(ImproperlyConfigured, match=why):
+            translations()
+        untranslate(model, field)
+
+
+def test_no_query_is_added_to_those_that_the_app_counts(ann, django_assert_num_queries):
+    @translate(Book, "title")
+    def named(book, old, new):
+        return None
+
+    book = Book.objects.create(title="Emma")
+    book.title = "x"
+    with django_assert_num_queries(1):
+        book.save(update_fields=["title"])
