@@ -42,7 +42,7 @@ def wanted_on(connection: Any) -> Wanted | None:
     models = compiled_for(connection.alias)
     ids = connection.connection.execute("SELECT name, id FROM eventfold_type").fetchall()
     listeners = {type_id: event for name, type_id in ids for event in listening if event._meta.label == name}
-    members: dict[int, list[str]] = {}
+    members: dict[Any, list[str]] = {}
     for type_id, model in models.items():
         if (names := model.members_of(type_id)) is not None:
             members[type_id] = names
