@@ -13,13 +13,14 @@ class EventfoldConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from eventfold.django import checks, connection, hooks, plan
+        from eventfold.django import checks, connection, hooks, plan, tracking
 
         connection.bind_libraries()
         checks.connect()
         hooks.connect(self)
         plan.connect()
         autodiscover_modules("events", "read_models")
+        tracking.connect_waiting_receivers()
         _count_as_models_modules()
 
 

@@ -8,3 +8,10 @@ def connect(app_config: AppConfig) -> None:
     from eventfold.django.tracking import hooks
 
     hooks.connect(app_config)
+
+
+def connect_waiting_receivers() -> None:
+    """Connect receivers that named the event type of a tracked model by its label, which no app registry has."""
+    from eventfold.django.tracking import listeners
+
+    listeners.wait_no_longer()

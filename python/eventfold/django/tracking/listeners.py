@@ -24,8 +24,7 @@ class _Swept:
 
 def listened() -> frozenset[Any]:
     """Return the event types of tracked models that somebody listens to."""
-    if apps._pending_operations:  # a receiver may wait for "books.BookChanged"
-        wait_no_longer()
+    wait_no_longer()
     known: Any = pre_save.sender_receivers_cache.get(_Asked)
     if known is None or post_save.sender_receivers_cache.get(_Asked) is not known:
         known = frozenset().union(*map(_ask, _SIGNALS))
@@ -35,9 +34,10 @@ def listened() -> frozenset[Any]:
 
 
 def wait_no_longer() -> None:
-    """Connect the receivers that wait for the event type of a tracked model by its label."""
-    for event in all_tracked_events():
-        apps.do_pending_operations(event)
+    """Connect the receivers that wait for the event type of a tracked model, as "books.BookChanged"."""
+    if apps._pending_operations:
+        for event in all_tracked_events():
+            apps.do_pending_operations(event)
 
 
 def tell(event: Any, using: str) -> None:
