@@ -1,6 +1,4 @@
-"""The example project has settings of its own, so its tests (tests/example, and with the app `adopted`, tests/example_adopted) run in a
-process of their own.
-"""
+"""The example has settings of its own, and once more with the app `adopted`: its tests run in processes of their own."""
 
 import os
 import subprocess
