@@ -59,6 +59,11 @@ def tables_with_triggers(connection: BaseDatabaseWrapper) -> dict[str, int]:
     return found
 
 
+def triggered_tables(connection: BaseDatabaseWrapper) -> list[tuple[str, str]]:
+    """Return the name of each trigger of ours and of the table that it is on."""
+    return [(name, table) for name, table, _ in _all_triggers(connection)]
+
+
 def wanted_triggers(
     connection: BaseDatabaseWrapper, model: Any, tracking: Tracking, events: TrackedEvents
 ) -> dict[str, str]:
@@ -67,7 +72,7 @@ def wanted_triggers(
 
 
 def _table(connection: BaseDatabaseWrapper, model: Any, tracking: Tracking, events: TrackedEvents) -> TrackedTable:
-    columns = _columns(connection, model._meta.db_table)
+    columns = columns_of(connection, model._meta.db_table)
     ids = [event_views.find_type(connection, event._meta.label) for event in events]
     created, changed, deleted, _ = (row.id if row else 0 for row in ids)
     members = tuple(
@@ -141,8 +146,8 @@ def _is_here(connection: BaseDatabaseWrapper, model: Any) -> bool:
     )
 
 
-def _columns(connection: BaseDatabaseWrapper, table: str) -> set[str]:
-    """The columns that the table has: within a migration, the model may be ahead of it."""
+def columns_of(connection: BaseDatabaseWrapper, table: str) -> set[str]:
+    """Return the columns that a table has, in lower case: within a migration, the model may be ahead of it."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT name FROM pragma_table_xinfo({connection.ops.quote_name(table)})")
         return {name.lower() for (name,) in cursor.fetchall()}
