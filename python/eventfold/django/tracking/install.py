@@ -11,6 +11,7 @@ from eventfold.django.kinds import AnyField, kind_of
 from eventfold.django.tracking import trigger_sql
 from eventfold.django.tracking.encoding_sql import json_of
 from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_parts, key_slot, make_events
+from eventfold.django.tracking.recorded_fields import recorded_kind
 from eventfold.django.tracking.registry import Tracking, tracked_fields, tracking_of
 from eventfold.django.tracking.trigger_sql import PREFIX, Member, TrackedTable, triggers
 from eventfold.django.view_sql import quote_name
@@ -127,9 +128,7 @@ def key_value(model: Any, event: Any) -> Callable[[str], str]:
 
 
 def _is_text_of_another(part: AnyField, event: Any) -> bool:
-    from eventfold.django.specification import column_kind
-
-    return kind_of(event._meta.get_field("key")) != column_kind(part)
+    return kind_of(event._meta.get_field("key")) != recorded_kind(part)
 
 
 def _json_of(field: AnyField, tracking: Tracking) -> Callable[[str], str]:

@@ -1,0 +1,28 @@
+"""Fields, tables and relations that are like no other are tracked too. Each was a difference in tests/compat."""
+
+import pytest
+
+from eventfold.django import as_of, events_of, history
+from tests.django.oddities.models import Colour, Document
+
+pytestmark = pytest.mark.django_db
+
+
+def test_of_a_file_the_name_is_recorded():
+    document = Document.objects.create(scan="scans/a.pdf", cover="b.png", colour=Colour("red"))
+    Document.objects.update(scan="scans/c.pdf")  # and its table and a column have odd names
+    created, changed = events_of(Document).created.objects.get(), events_of(Document).changed.objects.get()
+    assert (created.new_scan, created.new_cover) == ("scans/a.pdf", "b.png")
+    assert (changed.old_scan, changed.new_scan) == ("scans/a.pdf", "scans/c.pdf")
+    then = as_of(document, history(document)[-1].position)
+    assert then.scan.name == "scans/a.pdf"
+    assert then.cover.name == "b.png"
+
+
+def test_a_field_class_with_arguments_of_its_own_is_recorded():
+    document = Document.objects.create(colour=Colour("red"))
+    assert history(document)[0].part("new")["colour"] == "red"
+    assert events_of(Document).created.objects.get().new_colour.name == "red"
+    assert as_of(document, history(document)[0].position).colour.name == "red"
+    field = events_of(Document).created._meta.get_field("new_colour")
+    assert (field.null, field.unique, field.has_default()) == (True, False, False)
