@@ -38,4 +38,25 @@ class Document(models.Model):
         db_table = "all my.documents'"
 
 
+class Entry(models.Model):
+    place = models.IntegerField(default=0)
+
+
+class Runner(Entry):
+    """A through model with a parent."""
+
+    document = models.ForeignKey(Document, models.CASCADE)
+    race = models.ForeignKey("Race", models.CASCADE)
+
+
+class FastRunner(Runner):
+    class Meta:
+        proxy = True
+
+
+class Race(models.Model):
+    documents = models.ManyToManyField(Document, through=FastRunner)
+
+
 track(Document)
+track(Race)
