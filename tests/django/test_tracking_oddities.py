@@ -2,8 +2,10 @@
 
 import pytest
 from django.core.management import call_command
+from django.db import connection, models
 
 from eventfold.django import as_of, events_of, history
+from eventfold.django.migrate_hooks import flatten
 from tests.django.oddities.models import Colour, Document, Entry, FastRunner, Race, Runner
 
 pytestmark = pytest.mark.django_db
@@ -37,3 +39,34 @@ def test_a_through_model_that_is_a_proxy_is_recorded_with_its_parents():
     assert events_of(Entry).created.objects.get().new_place == 3
     assert events_of(FastRunner) == events_of(Runner)
     call_command("check", databases=["default"])  # it was said to have triggers that do not fit it
+
+
+def test_an_operation_with_state_operations_of_no_list_is_taken_as_it_is():
+    class Strange:
+        state_operations = object()
+
+    strange = Strange()
+    assert list(flatten(strange)) == [strange]
+
+
+def test_no_event_type_is_made_while_a_model_is_half_declared():
+    class Half(models.Model):
+        """Of a migration's state, or in the middle of an import: what it refers to is not there yet."""
+
+        other = models.ForeignKey("oddities.NotYet", models.CASCADE)
+
+        class Meta:
+            app_label = "oddities"
+
+    from django.apps import apps
+
+    from eventfold.django.tracking.registry import track, untrack
+
+    track(Half)
+    try:
+        with connection.cursor() as cursor:
+            assert cursor.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        untrack(Half)
+        del apps.all_models["oddities"]["half"]
+        apps.clear_cache()

@@ -100,6 +100,11 @@ def all_tracked_events() -> list[Any]:
     return [event for model in registry.tracked_models() for event in events_of(model)]
 
 
+def tracked_labels() -> set[str]:
+    """Return the labels of the event types of all tracked models; none of them is made for it."""
+    return {f"{model._meta.label}{action}" for model in registry.tracked_models() for action in ACTIONS}
+
+
 def key_slot(event: Any) -> int:
     """Return the slot column, from 0, that has the key of an event type's events."""
     return slots_of(event)["key"]

@@ -18,7 +18,7 @@ from eventfold import _core
 from eventfold.django import registry as read_models
 from eventfold.django.connection import present_log
 from eventfold.django.gate import native, own_wrappers
-from eventfold.django.tracking.event_types import all_tracked_events
+from eventfold.django.tracking.event_types import tracked_labels
 from eventfold.django.transactions import ImmediateAtomic
 from eventfold.errors import EventfoldError, LogNotFound, UnsupportedSchema
 
@@ -40,7 +40,7 @@ def connect() -> None:
 @cache
 def is_read() -> bool:
     """Whether a read model reads events of tracked models."""
-    tracked = {event._meta.label for event in all_tracked_events()}
+    tracked = tracked_labels()
     return any(tracked & model.projection.labels() for model in read_models.projected_models())
 
 
