@@ -59,6 +59,31 @@ def test_a_table_is_made_anew_in_the_middle_of_a_migration(project):
     assert events(project)[-1] == ("BookChanged", '{"key":1,"old_name":"Emma","new_name":"Persuasion"}')
 
 
+def test_a_table_takes_the_name_of_another_that_keeps_its_triggers(project):
+    project.migration(
+        2,
+        "by_hand",
+        """
+        migrations.RunSQL(["ALTER TABLE shop_book RENAME TO before", CREATE]),
+        migrations.RunSQL(["INSERT INTO shop_book (id, title, pages) SELECT id, 'x', pages FROM before"]),
+        migrations.RunSQL(["DROP TABLE before"]),
+        """,
+        before="""
+            CREATE = (
+                "CREATE TABLE shop_book (id INTEGER PRIMARY KEY, title TEXT, pages INTEGER, "
+                "author_id INTEGER REFERENCES shop_author (id))"
+            )
+        """,
+    )
+    project.migrate()
+    assert triggers(project) == 4
+    assert events(project)[-1] == (
+        "BookCreated",
+        '{"key":1,"new_id":1,"new_title":"x","new_pages":1,"new_author":null}',
+    )
+    project.run("check", "--database", "default")
+
+
 def test_an_app_alters_its_table_of_its_own_accord(project):
     printed = project.python(
         """

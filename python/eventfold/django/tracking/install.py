@@ -34,7 +34,8 @@ def sync_tracking(connection: BaseDatabaseWrapper, model: Any, tracking: Trackin
             return any(changed)
         for name in found:
             _run(connection, f"DROP TRIGGER {quote_name(name)}")
-        for sql in wanted.values():
+        for name, sql in wanted.items():
+            _run(connection, f"DROP TRIGGER IF EXISTS {quote_name(name)}")  # of a table that had this one's name before
             _run(connection, sql)
     return True
 
