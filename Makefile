@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help system env build build-cpp demo serve test test-cpp test-python test-pythons lint stubs sanitize bench sdist clean
+.PHONY: help system env build build-cpp demo serve test test-cpp test-python test-pythons compat lint stubs sanitize bench sdist clean
 
 help:            ## Show this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ test-python: build  ## Python's tests, then those of Django again with the DB-AP
 
 test-pythons:    ## Tests under each of Python 3.10 to 3.13 that is here
 	./scripts/test-pythons
+
+compat: build    ## Django's own test suite, with every model tracked and without, compared
+	$(BIN)/python -m tests.compat
 
 lint: build stubs  ## ruff, mypy, clang-format, stubs
 	$(BIN)/ruff check .

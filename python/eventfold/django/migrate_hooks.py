@@ -5,7 +5,7 @@ view changes in the same transaction as its migration, forward and backward, and
 that belongs to that point. post_migrate repairs what no plan had: apps without migrations, faked ones, hand-made ones.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import AppConfig
@@ -129,12 +129,12 @@ def _concerns_events(app_label: str, operation: Operation, events: set[tuple[str
 
 def flatten(operation: Operation) -> Iterator[Operation]:
     """The operation, or those that it makes in the migration state alone (SeparateDatabaseAndState, RunSQL)."""
-    parts: Iterable[Operation] | None = getattr(operation, "state_operations", None)
-    if parts is None:
-        yield operation
-    else:
+    parts = getattr(operation, "state_operations", None)
+    if isinstance(parts, (list, tuple)):
         for part in parts:
             yield from flatten(part)
+    else:
+        yield operation
 
 
 def model_names(operation: Operation) -> list[str]:

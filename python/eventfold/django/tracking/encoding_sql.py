@@ -18,7 +18,7 @@ from collections.abc import Callable
 from django.conf import settings
 
 from eventfold.django.kinds import AnyField
-from eventfold.django.specification import column_kind
+from eventfold.django.tracking.recorded_fields import recorded_kind
 
 _REAL = (
     "CASE {0} WHEN 9e999 THEN '9e999' WHEN -9e999 THEN '-9e999' ELSE "
@@ -30,7 +30,7 @@ _BLOB = "'\"' || lower(hex({0})) || '\"'"
 
 def json_of(field: AnyField, value: str) -> str:
     """Return the SQL expression of a field's JSON; `value` is the SQL of what its column holds."""
-    kind = column_kind(field)
+    kind = recorded_kind(field)
     if kind == "decimal":
         return _decimal(value, getattr(field, "decimal_places", None) or 0)
     return _ENCODERS[kind](value)

@@ -16,8 +16,8 @@ from django.db import models
 
 from eventfold.django.events import Event
 from eventfold.django.kinds import AnyField, kind_of, slots_of
-from eventfold.django.specification import target_of
 from eventfold.django.tracking import registry
+from eventfold.django.tracking.recorded_fields import recorded_as
 from eventfold.django.tracking.registry import Tracking, tracked_fields
 
 ACTIONS = ("Created", "Changed", "Deleted", "Existed")
@@ -110,6 +110,16 @@ def all_tracked_events() -> list[Any]:
     return [event for model in registry.tracked_models() for event in events_of(model)]
 
 
+def made_events() -> list[Any]:
+    """Return the event types that somebody has asked for until now."""
+    return [event for _, events in _kept.values() for event in events]
+
+
+def tracked_labels() -> set[str]:
+    """Return the labels of the event types of all tracked models; none of them is made for it."""
+    return {f"{model._meta.label}{action}" for model in registry.tracked_models() for action in ACTIONS}
+
+
 def key_slot(event: Any) -> int:
     """Return the slot column, from 0, that has the key of an event type's events."""
     return slots_of(event)["key"]
@@ -152,17 +162,21 @@ def _field_like(field: AnyField, tracking: Tracking) -> AnyField:
     """A field that holds the same values, and demands nothing of them: they are facts."""
     if field.name in tracking.mask:
         return models.CharField(null=True, blank=True)
-    field = target_of(field)
+    field = recorded_as(field)
     if isinstance(field, (models.AutoField, models.BigAutoField, models.SmallAutoField)):
         return models.BigIntegerField(null=True, blank=True)
-    if isinstance(field, models.FileField):
-        return models.CharField(null=True, blank=True)
+    if not type(field).__module__.startswith("django."):
+        return _undemanding(field)  # its class may take other arguments than Django's do
     _, _, args, kwargs = field.deconstruct()
-    kept = {
-        name: value
-        for name, value in kwargs.items()
-        if name in _KEPT or not type(field).__module__.startswith("django.")
-    }
-    for name in ("primary_key", "unique", "default", "db_default", "db_index", "choices", "validators", "db_column"):
-        kept.pop(name, None)
+    kept = {name: value for name, value in kwargs.items() if name in _KEPT}
     return type(field)(*args, **{**kept, "null": True, "blank": True})
+
+
+def _undemanding(field: Any) -> AnyField:
+    field = field.clone()
+    field.null = field.blank = True
+    field.primary_key = field._unique = field.db_index = False
+    field.default = field.db_default = models.NOT_PROVIDED
+    field.choices = field.db_column = field.remote_field = None
+    found: AnyField = field
+    return found

@@ -13,9 +13,9 @@ from typing import Any
 from django.db import connections, router, transaction
 
 from eventfold.django.kinds import AnyField, kind_of
-from eventfold.django.specification import target_of
 from eventfold.django.tracking import registry
 from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_parts, key_slot
+from eventfold.django.tracking.recorded_fields import recorded_as
 from eventfold.django.tracking.registry import tracked_fields
 from eventfold.django.type_fields import TypeFields
 from eventfold.errors import EventfoldError
@@ -238,4 +238,4 @@ def _python_value(field: AnyField, value: Any, using: str) -> Any:
 
     if value is None or value == MASKED:
         return None
-    return value_reader(target_of(field), using)(value)
+    return value_reader(recorded_as(field), using)(value)

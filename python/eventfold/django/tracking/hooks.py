@@ -6,7 +6,7 @@ from django.apps import AppConfig
 from django.core.signals import setting_changed
 from django.db.models.signals import class_prepared
 
-from eventfold.django.tracking import checks, inline, migrate_hooks, registry
+from eventfold.django.tracking import checks, inline, migrate_hooks, registry, schema_hook
 
 
 def connect(app_config: AppConfig) -> None:
@@ -14,6 +14,7 @@ def connect(app_config: AppConfig) -> None:
     checks.connect()
     migrate_hooks.connect(app_config)
     inline.connect()
+    schema_hook.connect()
     setting_changed.connect(_forget_settings, dispatch_uid="eventfold.forget_tracking_settings")
     class_prepared.connect(_forget, dispatch_uid="eventfold.forget_tracked_models")
 

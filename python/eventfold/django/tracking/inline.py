@@ -21,7 +21,7 @@ from eventfold.django import registry as read_models
 from eventfold.django.connection import present_log
 from eventfold.django.exceptions import as_django_error
 from eventfold.django.gate import own_wrappers
-from eventfold.django.tracking.event_types import all_tracked_events
+from eventfold.django.tracking.event_types import tracked_labels
 from eventfold.django.tracking.follow import Wanted, follow, wanted_on
 from eventfold.django.tracking.listeners import listened
 from eventfold.django.tracking.translate import translates
@@ -49,7 +49,7 @@ def connect() -> None:
 @cache
 def is_read() -> bool:
     """Whether a read model reads events of tracked models."""
-    tracked = {event._meta.label for event in all_tracked_events()}
+    tracked = tracked_labels()
     return any(tracked & model.projection.labels() for model in read_models.projected_models())
 
 

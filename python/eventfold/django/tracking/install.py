@@ -11,6 +11,7 @@ from eventfold.django.kinds import AnyField, kind_of
 from eventfold.django.tracking import trigger_sql
 from eventfold.django.tracking.encoding_sql import json_of
 from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_parts, key_slot, make_events
+from eventfold.django.tracking.recorded_fields import recorded_kind
 from eventfold.django.tracking.registry import Tracking, tracked_fields, tracking_of
 from eventfold.django.tracking.trigger_sql import PREFIX, Member, TrackedTable, triggers
 from eventfold.django.view_sql import quote_name
@@ -33,7 +34,8 @@ def sync_tracking(connection: BaseDatabaseWrapper, model: Any, tracking: Trackin
             return any(changed)
         for name in found:
             _run(connection, f"DROP TRIGGER {quote_name(name)}")
-        for sql in wanted.values():
+        for name, sql in wanted.items():
+            _run(connection, f"DROP TRIGGER IF EXISTS {quote_name(name)}")  # of a table that had this one's name before
             _run(connection, sql)
     return True
 
@@ -59,6 +61,11 @@ def tables_with_triggers(connection: BaseDatabaseWrapper) -> dict[str, int]:
     return found
 
 
+def triggered_tables(connection: BaseDatabaseWrapper) -> list[tuple[str, str]]:
+    """Return the name of each trigger of ours and of the table that it is on."""
+    return [(name, table) for name, table, _ in _all_triggers(connection)]
+
+
 def wanted_triggers(
     connection: BaseDatabaseWrapper, model: Any, tracking: Tracking, events: TrackedEvents
 ) -> dict[str, str]:
@@ -67,7 +74,7 @@ def wanted_triggers(
 
 
 def _table(connection: BaseDatabaseWrapper, model: Any, tracking: Tracking, events: TrackedEvents) -> TrackedTable:
-    columns = _columns(connection, model._meta.db_table)
+    columns = columns_of(connection, model._meta.db_table)
     ids = [event_views.find_type(connection, event._meta.label) for event in events]
     created, changed, deleted, _ = (row.id if row else 0 for row in ids)
     members = tuple(
@@ -122,9 +129,7 @@ def key_value(model: Any, event: Any) -> Callable[[str], str]:
 
 
 def _is_text_of_another(part: AnyField, event: Any) -> bool:
-    from eventfold.django.specification import column_kind
-
-    return kind_of(event._meta.get_field("key")) != column_kind(part)
+    return kind_of(event._meta.get_field("key")) != recorded_kind(part)
 
 
 def _json_of(field: AnyField, tracking: Tracking) -> Callable[[str], str]:
@@ -141,8 +146,8 @@ def _is_here(connection: BaseDatabaseWrapper, model: Any) -> bool:
     )
 
 
-def _columns(connection: BaseDatabaseWrapper, table: str) -> set[str]:
-    """The columns that the table has: within a migration, the model may be ahead of it."""
+def columns_of(connection: BaseDatabaseWrapper, table: str) -> set[str]:
+    """Return the columns that a table has, in lower case: within a migration, the model may be ahead of it."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT name FROM pragma_table_xinfo({connection.ops.quote_name(table)})")
         return {name.lower() for (name,) in cursor.fetchall()}

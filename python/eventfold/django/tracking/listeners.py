@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db.models.signals import ModelSignal, post_save, pre_save
 from django.dispatch.dispatcher import NO_RECEIVERS
 
-from eventfold.django.tracking.event_types import all_tracked_events
+from eventfold.django.tracking.event_types import made_events, tracked_event, tracked_labels
 
 _SIGNALS: tuple[ModelSignal, ...] = (pre_save, post_save)
 
@@ -36,8 +36,9 @@ def listened() -> frozenset[Any]:
 def wait_no_longer() -> None:
     """Connect the receivers that wait for the event type of a tracked model, as "books.BookChanged"."""
     if apps._pending_operations:
-        for event in all_tracked_events():
-            apps.do_pending_operations(event)
+        labels = {tuple(label.lower().split(".")): label for label in tracked_labels()}
+        for name in apps._pending_operations.keys() & labels.keys():
+            apps.do_pending_operations(tracked_event(labels[name]))
 
 
 def tell(event: Any, using: str) -> None:
@@ -50,7 +51,7 @@ def tell(event: Any, using: str) -> None:
 
 def _ask(signal: ModelSignal) -> set[Any]:
     found = set()
-    for event in all_tracked_events():
+    for event in made_events():
         own = [(receiver, is_async) for (_, sender), receiver, is_async in signal.receivers if sender == id(event)]
         # what send() would look for, without the receivers of every class
         signal.sender_receivers_cache[event] = own or NO_RECEIVERS

@@ -25,6 +25,7 @@ from eventfold.django.tracking import registry
 from eventfold.django.tracking.event_types import ACTIONS
 from eventfold.django.tracking.install import drop_triggers, sync_tracking, tables_with_triggers
 from eventfold.django.tracking.registry import Tracking
+from eventfold.django.tracking.schema_hook import take_remade
 
 Plan = Sequence[tuple[Migration, bool]]
 Names = dict[tuple[str, str], Tracking]
@@ -101,7 +102,7 @@ class KeepTriggers(_KeepTracking):
 
     def _bring_back_lost(self, connection: Any, state: Any) -> None:
         """Another table's operation may have made a tracked one anew, without its triggers."""
-        found = {table.lower() for table in tables_with_triggers(connection)}
+        found = {table.lower() for table in tables_with_triggers(connection)} - take_remade(connection)
         for (app_label, name), tracking in self.names.items():
             model_state = state.models.get((app_label, name))
             if model_state is None:

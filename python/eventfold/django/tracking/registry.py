@@ -74,14 +74,18 @@ def with_companions(model: Any, tracking: Tracking) -> Iterator[tuple[Any, Track
 
     Excluded and masked fields belong to the model that has them.
     """
-    for concrete in (model, *model._meta.all_parents):
+    yield from _with_parents(model, tracking)
+    for field in model._meta.many_to_many:
+        if field.name not in tracking.exclude:
+            yield from _with_parents(field.remote_field.through, Tracking())
+
+
+def _with_parents(model: Any, tracking: Tracking) -> Iterator[tuple[Any, Tracking]]:
+    for concrete in dict.fromkeys((model._meta.concrete_model, *model._meta.all_parents)):
         if concrete._meta.abstract or concrete._meta.proxy:
             continue
         names = {field.name for field in concrete._meta.local_concrete_fields}
         yield concrete, Tracking(tracking.exclude & names, tracking.mask & names)
-    for field in model._meta.many_to_many:
-        if field.name not in tracking.exclude:
-            yield field.remote_field.through, Tracking()
 
 
 _resolved: dict[str, Tracking] | None = None
