@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from eventfold.django.read_models import Sum as Sum
     from eventfold.django.read_models import on as on
     from eventfold.django.recorded import Recorded as Recorded
+    from eventfold.django.tracking.changes import Change as Change
+    from eventfold.django.tracking.changes import history as history
     from eventfold.django.tracking.event_types import events_of as events_of
     from eventfold.django.tracking.history import as_of as as_of
     from eventfold.django.tracking.history import diff as diff
-    from eventfold.django.tracking.history import history as history
     from eventfold.django.tracking.history import revert as revert
+    from eventfold.django.tracking.moments import NotRecorded as NotRecorded
     from eventfold.django.tracking.registry import track as track
     from eventfold.django.tracking.registry import untrack as untrack
 
@@ -47,7 +49,9 @@ _MODULES = {
     "track": "tracking.registry",
     "untrack": "tracking.registry",
     "events_of": "tracking.event_types",
-    "history": "tracking.history",
+    "history": "tracking.changes",
+    "Change": "tracking.changes",
+    "NotRecorded": "tracking.moments",
     "as_of": "tracking.history",
     "diff": "tracking.history",
     "revert": "tracking.history",
@@ -71,9 +75,11 @@ __all__ = [  # noqa: RUF022
     "untrack",
     "events_of",
     "history",
+    "Change",
     "as_of",
     "diff",
     "revert",
+    "NotRecorded",
 ]
 
 
