@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from eventfold.django.tracking.history import diff as diff
     from eventfold.django.tracking.history import revert as revert
     from eventfold.django.tracking.moments import NotRecorded as NotRecorded
+    from eventfold.django.tracking.moments import PastError as PastError
+    from eventfold.django.tracking.past import past as past
     from eventfold.django.tracking.registry import track as track
     from eventfold.django.tracking.registry import untrack as untrack
 
@@ -51,7 +53,9 @@ _MODULES = {
     "events_of": "tracking.event_types",
     "history": "tracking.changes",
     "Change": "tracking.changes",
+    "past": "tracking.past",
     "NotRecorded": "tracking.moments",
+    "PastError": "tracking.moments",
     "as_of": "tracking.history",
     "diff": "tracking.history",
     "revert": "tracking.history",
@@ -79,7 +83,9 @@ __all__ = [  # noqa: RUF022
     "as_of",
     "diff",
     "revert",
+    "past",
     "NotRecorded",
+    "PastError",
 ]
 
 

@@ -178,7 +178,7 @@ def stored_key(model: Any, key: Any, using: str) -> Any:
         listed = [json_value(target_of(part), value) for part, value in zip(parts, key, strict=True)]
         return json.dumps(listed, separators=(",", ":"), ensure_ascii=False)
     if kind_of(events_of(model).created._meta.get_field("key")) == column_kind(parts[0]):
-        return stored_parts(model, key, using)[0]
+        return parts[0].get_db_prep_value(key, connections[using])
     return _as_text(stored(parts[0], key, connections[using]))
 
 
@@ -190,13 +190,6 @@ def _as_text(value: Any) -> str:
         return str(value)
     digits, exponent, power = f"{value:.15g}".partition("e")
     return (digits if "." in digits else f"{digits}.0") + exponent + power
-
-
-def stored_parts(model: Any, key: Any, using: str) -> list[Any]:
-    """Return a primary key as the columns of the table hold it."""
-    parts = key_parts(model)
-    values = key if len(parts) > 1 else (key,)
-    return [part.get_db_prep_value(value, connections[using]) for part, value in zip(parts, values, strict=True)]
 
 
 def parts_of(data: dict[str, Any], former: dict[str, str]) -> dict[str, dict[str, Any]]:

@@ -12,8 +12,8 @@ from typing import Any
 from django.db import connections, router, transaction
 
 from eventfold.django.tracking import registry
-from eventfold.django.tracking.changes import as_python, parts_of, present_names, stored_key, stored_parts
-from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_parts, key_slot
+from eventfold.django.tracking.changes import as_python, parts_of, present_names, stored_key
+from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_slot
 from eventfold.django.tracking.moments import Moment, NotRecorded, check_moment, microseconds
 from eventfold.django.tracking.registry import tracked_fields
 from eventfold.django.type_fields import TypeFields
@@ -34,7 +34,7 @@ def as_of(of: Any, when: Moment, using: str | None = None) -> Any:
 
 def _values_as_of(model: Any, key: Any, when: Moment, using: str) -> dict[str, Any]:
     """The attributes of a row and, of multi-table inheritance, of its parents."""
-    state = state_as_of(model, key, when, using)
+    state = state_as_of(model, stored_key(model, key, using), when, using)
     if state is None:
         raise model.DoesNotExist(f"{model._meta.label} {key} was not there at {when}")
     values = _attributes(model, state, using)
@@ -75,7 +75,10 @@ def revert(of: Any, to: Moment, using: str | None = None) -> Any:
 
 
 def state_as_of(model: Any, key: Any, when: Moment, using: str) -> dict[str, Any] | None:
-    """Return the JSON values of a row's fields at a moment; None: it was not there. Raises NotRecorded."""
+    """Return the JSON values of a row's fields at a moment; None: it was not there. Raises NotRecorded.
+
+    `key` is the row's primary key as a slot of the log has it.
+    """
     row = _RowLog(model, key, using)
     bound, last = ("position", when) if isinstance(when, int) else ("created", microseconds(when))
     whole = row.nearest(("created", "existed", "deleted"), f"{bound} <= %s", last, "DESC")
@@ -111,7 +114,7 @@ class _RowLog:
 
     def __init__(self, model: Any, key: Any, using: str) -> None:
         self._connection = connections[using]
-        self._key = stored_key(model, key, using)
+        self._key = key
         events = events_of(model)
         self._slot = f"slot{key_slot(events.created) + 1}"
         labels = {event._meta.label: action for event, action in zip(events, TrackedEvents._fields, strict=True)}
@@ -157,21 +160,17 @@ class _RowLog:
 
 def _present(model: Any, key: Any, using: str) -> dict[str, Any]:
     """The row as it is now, as an event would say it."""
-    from eventfold.django.tracking.install import row_json
+    from eventfold.django.tracking.install import key_value, row_json
 
     connection = connections[using]
-    sql = row_json(connection, model).replace("%", "%%")  # of printf(), not of parameters
+    where = key_value(model, events_of(model).created)("t")
+    sql = f"SELECT {row_json(connection, model)} FROM main.{connection.ops.quote_name(model._meta.db_table)} AS t"
     with connection.cursor() as cursor:
-        where = " AND ".join(f"{connection.ops.quote_name(str(part.column))} = %s" for part in key_parts(model))
-        cursor.execute(
-            f"SELECT {sql} FROM {connection.ops.quote_name(model._meta.db_table)} AS t WHERE {where}",
-            stored_parts(model, key, using),
-        )
+        cursor.execute(f"{sql} WHERE {where} = ".replace("%", "%%") + "%s", [key])
         row = cursor.fetchone()
     if row is None:
         raise NotRecorded(f"{model._meta.label} {key}: it is gone, and nothing recorded has all of it")
-    found: dict[str, Any] = json.loads(row[0])
-    return {name.removeprefix("new_"): value for name, value in found.items() if name != "key"}
+    return parts_of(json.loads(row[0]), {})["new"]
 
 
 def _attributes(model: Any, state: dict[str, Any], using: str) -> dict[str, Any]:

@@ -19,6 +19,10 @@ class NotRecorded(EventfoldError):
     """The log does not reach back to this moment: tracking began later, or the row is not known."""
 
 
+class PastError(EventfoldError):
+    """Within past() this cannot be done."""
+
+
 def microseconds(when: datetime) -> int:
     """Return a time as the log has it."""
     if when.tzinfo is None:
