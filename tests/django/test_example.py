@@ -1,4 +1,4 @@
-"""The example has settings of its own, and once more with the app `adopted`: its tests run in processes of their own."""
+"""The example has settings of its own, and others with the app `adopted`: each runs its tests in a process of its own."""
 
 import os
 import subprocess

@@ -6,8 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from eventfold.django import as_of, diff, history, revert
-from eventfold.django.tracking.history import NotRecorded
+from eventfold.django import NotRecorded, as_of, diff, history, revert
 from tests.django.loans.models import Book, Library, Shelf, Untold
 
 pytestmark = pytest.mark.django_db

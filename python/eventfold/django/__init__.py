@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from eventfold.django.read_models import Sum as Sum
     from eventfold.django.read_models import on as on
     from eventfold.django.recorded import Recorded as Recorded
+    from eventfold.django.tracking.changes import Change as Change
+    from eventfold.django.tracking.changes import history as history
     from eventfold.django.tracking.event_types import events_of as events_of
     from eventfold.django.tracking.history import as_of as as_of
     from eventfold.django.tracking.history import diff as diff
-    from eventfold.django.tracking.history import history as history
     from eventfold.django.tracking.history import revert as revert
+    from eventfold.django.tracking.moments import NotRecorded as NotRecorded
+    from eventfold.django.tracking.moments import PastError as PastError
+    from eventfold.django.tracking.past import past as past
     from eventfold.django.tracking.registry import track as track
     from eventfold.django.tracking.registry import untrack as untrack
     from eventfold.django.tracking.translate import translate as translate
@@ -51,7 +55,11 @@ _MODULES = {
     "translate": "tracking.translate",
     "metadata": "metadata_context",
     "events_of": "tracking.event_types",
-    "history": "tracking.history",
+    "history": "tracking.changes",
+    "Change": "tracking.changes",
+    "past": "tracking.past",
+    "NotRecorded": "tracking.moments",
+    "PastError": "tracking.moments",
     "as_of": "tracking.history",
     "diff": "tracking.history",
     "revert": "tracking.history",
@@ -77,9 +85,13 @@ __all__ = [  # noqa: RUF022
     "metadata",
     "events_of",
     "history",
+    "Change",
     "as_of",
     "diff",
     "revert",
+    "past",
+    "NotRecorded",
+    "PastError",
 ]
 
 

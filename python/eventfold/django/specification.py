@@ -128,7 +128,7 @@ def _event(label: str, declaration: Declaration, known: TypeFields) -> dict[str,
     for operation in declaration.operations.values():
         names |= {name for source, name in operation.sources if name is not None and label_of(source) == label}
     fields = [field for field in event._meta.concrete_fields if field.name in names - set(PSEUDO_FIELDS)]
-    described = {field.name: _event_field(field, known) for field in fields}
+    described = {field.name: event_field(field, known) for field in fields}
     if _says_only_what_changed(event):
         for name in described.keys() - {"key"}:
             # a table may hold what is not of its field's kind, and no save may fail for it: such a value is null
@@ -136,7 +136,8 @@ def _event(label: str, declaration: Declaration, known: TypeFields) -> dict[str,
     return described
 
 
-def _event_field(field: AnyField, known: TypeFields) -> dict[str, Any]:
+def event_field(field: AnyField, known: TypeFields) -> dict[str, Any]:
+    """Return how a fold reads a field of an event; `known` is what the log knows of the event type's fields."""
     name = json_key(field)
     described: dict[str, Any] = {"kind": kind_of(field), "keys": known.keys(name)}
     if described["kind"] == "decimal":

@@ -34,3 +34,23 @@ class ImmediateAtomic(transaction.Atomic):
             raise
         finally:
             connection.transaction_mode = configured
+
+
+class DeferredAtomic(transaction.Atomic):
+    """`atomic()`, whose outermost block keeps no writer waiting: what it reads is one state of the database."""
+
+    def __init__(self, using: str | None) -> None:
+        super().__init__(using, savepoint=True, durable=False)
+
+    def __enter__(self) -> None:
+        connection: Any = transaction.get_connection(self.using)
+        if connection.in_atomic_block or connection.vendor != "sqlite":
+            super().__enter__()
+            return
+        connection.ensure_connection()
+        configured = connection.transaction_mode
+        connection.transaction_mode = "DEFERRED"
+        try:
+            super().__enter__()
+        finally:
+            connection.transaction_mode = configured

@@ -48,7 +48,7 @@ class Column:
 
 def create_view(name: str, label: str, type_id: int, columns: Sequence[Column], *, use_tz: bool, unhex: bool) -> str:
     """Return the CREATE VIEW of an event type. `unhex`: whether this SQLite has that function (3.41)."""
-    lines = [f"position, {_created(use_tz)} AS created"]
+    lines = [f"position, {created_expression(use_tz)} AS created"]
     lines += [f"{column_expression(column, unhex)} AS {quote_name(column.name)}" for column in columns]
     return (
         f"CREATE VIEW {quote_name(name)} AS -- eventfold: {label}\n"
@@ -156,7 +156,8 @@ def key_path(key: str) -> str:
     return quote_text(f'$."{key}"')
 
 
-def _created(use_tz: bool) -> str:
+def created_expression(use_tz: bool) -> str:
+    """Return the expression of an event's time, as Django's column has it."""
     # Naive datetimes are in Django's TIME_ZONE, which is the process's local time then.
     local = "" if use_tz else ", 'localtime'"
     fraction = "CASE created % 1000000 WHEN 0 THEN '' ELSE printf('.%06d', created % 1000000) END"

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-_WRITES = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
+WRITES = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
 _TAKES_NONE = sys.version_info >= (3, 11)
 
 
@@ -24,7 +24,7 @@ def only_temporary_tables(connection: BaseDatabaseWrapper) -> Iterator[Refused]:
     refused = Refused()
 
     def authorize(action: int, first: str | None, second: str | None, schema: str | None, trigger: str | None) -> int:
-        if action in _WRITES and schema == "main":
+        if action in WRITES and schema == "main":
             refused.table = first or ""
             return sqlite3.SQLITE_DENY
         return sqlite3.SQLITE_OK
@@ -34,7 +34,12 @@ def only_temporary_tables(connection: BaseDatabaseWrapper) -> Iterator[Refused]:
     try:
         yield refused
     finally:
-        raw.set_authorizer(None if _TAKES_NONE and isinstance(raw, sqlite3.Connection) else _allow)
+        allow_everything(raw)
+
+
+def allow_everything(raw: Any) -> None:
+    """Take the authorizer of a raw connection away."""
+    raw.set_authorizer(None if _TAKES_NONE and isinstance(raw, sqlite3.Connection) else _allow)
 
 
 def _allow(*args: Any) -> int:

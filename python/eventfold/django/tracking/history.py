@@ -6,52 +6,17 @@ began is known as far back as its changes reach.
 """
 
 import json
-from collections.abc import Iterable
-from datetime import datetime, timezone
+from collections.abc import Collection
 from typing import Any
 
 from django.db import connections, router, transaction
 
-from eventfold.django.kinds import AnyField, kind_of
 from eventfold.django.tracking import registry
-from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_parts, key_slot
-from eventfold.django.tracking.recorded_fields import recorded_as
+from eventfold.django.tracking.changes import as_python, parts_of, present_names, stored_key
+from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_slot
+from eventfold.django.tracking.moments import Moment, NotRecorded, check_moment, microseconds
 from eventfold.django.tracking.registry import tracked_fields
 from eventfold.django.type_fields import TypeFields
-from eventfold.errors import EventfoldError
-
-Moment = datetime | int
-"""A time (aware, or naive where USE_TZ is False), or a position of the log."""
-
-
-class NotRecorded(EventfoldError):
-    """The log does not reach back to this moment: tracking began later, or the row is not known."""
-
-
-class Change:
-    """One event of a row's history, read straight from the log."""
-
-    __slots__ = ("action", "created", "data", "metadata", "position")
-
-    def __init__(self, position: int, created: int, action: str, data: dict[str, Any], metadata: str | None) -> None:
-        self.position = position
-        self.created = datetime.fromtimestamp(created // 1_000_000, timezone.utc).replace(
-            microsecond=created % 1_000_000
-        )
-        self.action = action
-        self.data = data
-        self.metadata = json.loads(metadata) if metadata else {}
-
-    def part(self, prefix: str) -> dict[str, Any]:
-        """The values before ("old") or after ("new"), as JSON, by field name."""
-        start = len(prefix) + 1
-        return {name[start:]: value for name, value in self.data.items() if name.startswith(f"{prefix}_")}
-
-
-def history(of: Any, using: str | None = None) -> list[Change]:
-    """Return the changes of a row, newest first. Raises LookupError if its model is not tracked."""
-    model = type(of)._meta.concrete_model
-    return changes_of(model, of.pk, using or of._state.db or router.db_for_read(model))[::-1]
 
 
 def as_of(of: Any, when: Moment, using: str | None = None) -> Any:
@@ -60,15 +25,23 @@ def as_of(of: Any, when: Moment, using: str | None = None) -> Any:
     Excluded and masked fields are deferred: they are not known. Raises the model's DoesNotExist if the row was not
     there then, NotRecorded if the log does not reach so far back.
     """
+    check_moment(when)
     model = type(of)._meta.concrete_model
     using = using or of._state.db or router.db_for_read(model)
-    values: dict[str, Any] = {}
-    for table in _tables(model):
-        state = state_as_of(table, of.pk, when, using)
-        if state is None:
-            raise model.DoesNotExist(f"{model._meta.label} {of.pk} was not there at {when}")
-        values |= _attributes(table, state, using)
+    values = _values_as_of(model, of.pk, when, using)
     return model.from_db(using, list(values), list(values.values()))
+
+
+def _values_as_of(model: Any, key: Any, when: Moment, using: str) -> dict[str, Any]:
+    """The attributes of a row and, of multi-table inheritance, of its parents."""
+    state = state_as_of(model, stored_key(model, key, using), when, using)
+    if state is None:
+        raise model.DoesNotExist(f"{model._meta.label} {key} was not there at {when}")
+    values = _attributes(model, state, using)
+    for parent, link in model._meta.parents.items():
+        if link is not None and link.model is model and link.attname in values:
+            values = _values_as_of(parent, values[link.attname], when, using) | values
+    return values
 
 
 def diff(of: Any, since: Moment, until: Moment, using: str | None = None) -> dict[str, tuple[Any, Any]]:
@@ -101,141 +74,111 @@ def revert(of: Any, to: Moment, using: str | None = None) -> Any:
     return row
 
 
-def changes_of(model: Any, key: Any, using: str) -> list[Change]:
-    """Return the changes of one row of a tracked model's own table, oldest first."""
-    events = events_of(model)
-    slot = f"slot{key_slot(events.created) + 1}"
-    labels = {event._meta.label: action for event, action in zip(events, TrackedEvents._fields, strict=True)}
-    marks = ", ".join(["%s"] * len(labels))
-    with connections[using].cursor() as cursor:
-        cursor.execute(f"SELECT id, name, fields FROM eventfold_type WHERE name IN ({marks})", list(labels))
-        known = cursor.fetchall()
-        actions = {type_id: labels[name] for type_id, name, _ in known}
-        if not actions:
-            return []
-        wanted = ", ".join(map(str, actions))
-        cursor.execute(
-            "SELECT position, created, type_id, data, coalesce(e.metadata, (SELECT m.metadata FROM eventfold_metadata "
-            f"AS m WHERE m.position = e.position)) FROM eventfold_event AS e WHERE type_id IN ({wanted}) "
-            f"AND {slot} = %s ORDER BY position",
-            [stored_key(model, key, using)],
-        )
-        rows = cursor.fetchall()
-    datas = json.loads(f"[{','.join(row[3] for row in rows)}]")  # one call: an object each costs several times as much
-    renamed = _renamed(fields for _, _, fields in known)
-    if renamed:
-        datas = [{renamed.get(name, name): value for name, value in data.items()} for data in datas]
-    return [
-        Change(position, created, actions[type_id], data, metadata)
-        for (position, created, type_id, _, metadata), data in zip(rows, datas, strict=True)
-    ]
-
-
-def _renamed(texts: Iterable[str]) -> dict[str, str]:
-    """The present names of fields by those that they had before."""
-    known = [TypeFields.load(text) for text in texts]
-    return {former: name for fields in known for name, keys in fields.former_keys.items() for former in keys}
-
-
-def stored_key(model: Any, key: Any, using: str) -> Any:
-    """Return a primary key as the log's slot column holds it."""
-    stored = _stored_parts(model, key, using)
-    if len(stored) == 1:
-        return str(stored[0]) if kind_of(events_of(model).created._meta.get_field("key")) == "text" else stored[0]
-    return json.dumps(stored, separators=(",", ":"), ensure_ascii=False)
-
-
-def _stored_parts(model: Any, key: Any, using: str) -> list[Any]:
-    """A primary key as the columns of the table hold it."""
-    parts = key_parts(model)
-    values = key if len(parts) > 1 else (key,)
-    return [part.get_db_prep_value(value, connections[using]) for part, value in zip(parts, values, strict=True)]
-
-
 def state_as_of(model: Any, key: Any, when: Moment, using: str) -> dict[str, Any] | None:
-    """Return the JSON values of a row's fields at a moment; None: it was not there."""
-    changes = changes_of(model, key, using)
-    until = sum(1 for change in changes if _is_until(change, when))
-    if not changes:
-        raise NotRecorded(f"{model._meta.label} {key}: nothing is recorded of it")
-    if until == 0 and changes[0].action == "created":
-        return None
-    if until == 0:
+    """Return the JSON values of a row's fields at a moment; None: it was not there. Raises NotRecorded.
+
+    `key` is the row's primary key as a slot of the log has it.
+    """
+    row = _RowLog(model, key, using)
+    bound, last = ("position", when) if isinstance(when, int) else ("created", microseconds(when))
+    whole = row.nearest(("created", "existed", "deleted"), f"{bound} <= %s", last, "DESC")
+    if whole is not None:
+        position, action = whole
+        return None if action == "deleted" else row.merged(f"position >= %s AND {bound} <= %s", position, last)["new"]
+    first = row.nearest(TrackedEvents._fields, "position > %s", 0, "ASC")
+    label = model._meta.label
+    if first is None:
         raise NotRecorded(
-            f"{model._meta.label} {key}: its first event is at {changes[0].created}, after {when}; it was there before"
+            f"{label} {key}: nothing is recorded of it. If the row is there, it is from before tracking began: run "
+            f"`manage.py events bootstrap {label}`, from then on it is known"
         )
-    for index in range(until - 1, -1, -1):
-        if changes[index].action == "deleted":
+    position, action = first
+    if row.nearest(TrackedEvents._fields, f"{bound} <= %s", last, "DESC") is None:
+        if action == "created":
             return None
-        if changes[index].action in ("created", "existed"):
-            return _forward(changes[index:until])
-    for index in range(until, len(changes)):
-        if changes[index].action in ("deleted", "existed"):
-            return _backward(
-                changes[index].part("old" if changes[index].action == "deleted" else "new"), changes[until:index]
-            )
-    return _backward(_present(model, key, using), changes[until:])
+        raise NotRecorded(
+            f"{label} {key}: it was there before tracking began, and is known from position {position} on, not at "
+            f"{when}"
+        )
+    # nothing before has all of the row: back from what has, taking the later changes away
+    whole = row.nearest(("existed", "deleted"), f"{bound} > %s", last, "ASC")
+    if whole is None:
+        return _present(model, key, using) | row.merged(f"{bound} > %s", last, order="DESC")["old"]
+    position, action = whole
+    state = row.merged("position = %s", position)["old" if action == "deleted" else "new"]
+    return state | row.merged(f"{bound} > %s AND position < %s", last, position, order="DESC")["old"]
 
 
-def _is_until(change: Change, when: Moment) -> bool:
-    if isinstance(when, int):
-        return change.position <= when
-    if when.tzinfo is None:
-        when = when.astimezone()
-    return change.created <= when
+class _RowLog:
+    """The events of one row of a tracked model's own table."""
 
+    def __init__(self, model: Any, key: Any, using: str) -> None:
+        self._connection = connections[using]
+        self._key = key
+        events = events_of(model)
+        self._slot = f"slot{key_slot(events.created) + 1}"
+        labels = {event._meta.label: action for event, action in zip(events, TrackedEvents._fields, strict=True)}
+        marks = ", ".join(["%s"] * len(labels))
+        known = self._rows(f"SELECT id, name, fields FROM eventfold_type WHERE name IN ({marks})", *labels)
+        self._actions = {type_id: labels[name] for type_id, name, _ in known}
+        self._former: dict[str, str] = {}
+        for _, _, fields in known:
+            self._former |= present_names(TypeFields.load(fields))
 
-def _forward(changes: list[Change]) -> dict[str, Any]:
-    state: dict[str, Any] = {}
-    for change in changes:
-        state.update(change.part("new"))
-    return state
+    def nearest(self, actions: Collection[str], condition: str, value: int, order: str) -> tuple[int, str] | None:
+        """Return position and action of the last ("DESC") or first ("ASC") event of these actions."""
+        found = self._rows(
+            f"SELECT position, type_id {self._from(actions)} AND {condition} ORDER BY position {order} LIMIT 1",
+            self._key,
+            value,
+        )
+        return (found[0][0], self._actions[found[0][1]]) if found else None
 
+    def merged(self, condition: str, *values: int, order: str = "ASC") -> dict[str, dict[str, Any]]:
+        """Return what events say before ("old") and after ("new"); of several, what the last in this order says."""
+        rows = self._rows(
+            f"SELECT data {self._from(TrackedEvents._fields)} AND {condition} ORDER BY position {order}",
+            self._key,
+            *values,
+        )
+        found: dict[str, Any] = {}
+        for data in json.loads(f"[{','.join(data for (data,) in rows)}]"):  # one call is several times as fast
+            if self._former:
+                data = {self._former.get(name, name): value for name, value in data.items()}
+            found.update(data)
+        return parts_of(found, {})
 
-def _backward(state: dict[str, Any], changes: list[Change]) -> dict[str, Any]:
-    for change in reversed(changes):
-        state.update(change.part("old"))
-    return state
+    def _from(self, actions: Collection[str]) -> str:
+        ids = ", ".join(str(type_id) for type_id, action in self._actions.items() if action in actions)
+        return f"FROM eventfold_event WHERE type_id IN ({ids}) AND {self._slot} = %s"
+
+    def _rows(self, sql: str, *parameters: Any) -> list[Any]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return list(cursor.fetchall())
 
 
 def _present(model: Any, key: Any, using: str) -> dict[str, Any]:
     """The row as it is now, as an event would say it."""
-    from eventfold.django.tracking.install import row_json
+    from eventfold.django.tracking.install import key_value, row_json
 
     connection = connections[using]
-    sql = row_json(connection, model).replace("%", "%%")  # of printf(), not of parameters
+    where = key_value(model, events_of(model).created)("t")
+    sql = f"SELECT {row_json(connection, model)} FROM main.{connection.ops.quote_name(model._meta.db_table)} AS t"
     with connection.cursor() as cursor:
-        where = " AND ".join(f"{connection.ops.quote_name(str(part.column))} = %s" for part in key_parts(model))
-        cursor.execute(
-            f"SELECT {sql} FROM {connection.ops.quote_name(model._meta.db_table)} AS t WHERE {where}",
-            _stored_parts(model, key, using),
-        )
+        cursor.execute(f"{sql} WHERE {where} = ".replace("%", "%%") + "%s", [key])
         row = cursor.fetchone()
     if row is None:
         raise NotRecorded(f"{model._meta.label} {key}: it is gone, and nothing recorded has all of it")
-    found: dict[str, Any] = json.loads(row[0])
-    return {name.removeprefix("new_"): value for name, value in found.items() if name != "key"}
-
-
-def _tables(model: Any) -> list[Any]:
-    """The model and its parents of multi-table inheritance, parents first."""
-    return [*(parent for parent in model._meta.all_parents[::-1] if not parent._meta.abstract), model]
+    return parts_of(json.loads(row[0]), {})["new"]
 
 
 def _attributes(model: Any, state: dict[str, Any], using: str) -> dict[str, Any]:
     """JSON values by field name as attributes of an instance."""
     tracking = registry.tracking_of(model)
     assert tracking is not None
-    found = {}
-    for field in tracked_fields(model, tracking):
-        if field.name in state and field.name not in tracking.mask:
-            found[field.attname] = _python_value(field, state[field.name], using)
-    return found
-
-
-def _python_value(field: AnyField, value: Any, using: str) -> Any:
-    from eventfold.django.event_reader import value_reader
-
-    if value is None or value == MASKED:
-        return None
-    return value_reader(recorded_as(field), using)(value)
+    return {
+        field.attname: as_python(field, state[field.name], using)
+        for field in tracked_fields(model, tracking)
+        if field.name in state and field.name not in tracking.mask and state[field.name] != MASKED
+    }

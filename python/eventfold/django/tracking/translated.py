@@ -13,8 +13,8 @@ from django.db.models.signals import post_init, pre_init
 
 from eventfold.django.event_reader import plain_type, value_reader
 from eventfold.django.kinds import AnyField
-from eventfold.django.specification import target_of
 from eventfold.django.tracking.event_types import TrackedEvents, events_of, key_parts, key_slot
+from eventfold.django.tracking.recorded_fields import recorded_as
 from eventfold.django.tracking.translate import Translation, Translator, translations
 from eventfold.django.type_fields import TypeFields
 
@@ -178,8 +178,8 @@ def _field(translation: Translation, alias: str, known: TypeFields) -> Translate
 
 
 def _value_maker(field: AnyField, alias: str) -> Make:
-    read = value_reader(target_of(field), alias)
-    plain = plain_type(target_of(field))
+    read = value_reader(recorded_as(field), alias)
+    plain = plain_type(recorded_as(field))
     if not field.is_relation:
         return lambda value: value if value is None or type(value) is plain else read(value)
     target: Any = field.target_field  # type: ignore[attr-defined]
@@ -193,10 +193,10 @@ def _value_maker(field: AnyField, alias: str) -> Make:
 def _row_maker(model: Any, alias: str) -> Make:
     """What makes an instance out of the JSON of its key, see event_types.key_field()."""
     parts = key_parts(model)
-    readers = [value_reader(target_of(part), alias) for part in parts]
+    readers = [value_reader(recorded_as(part), alias) for part in parts]
     unloaded = _unloaded(model, [part.attname for part in parts], alias)
     if len(parts) == 1:
-        (read,), plain = readers, plain_type(target_of(parts[0]))
+        (read,), plain = readers, plain_type(recorded_as(parts[0]))
         return lambda key: unloaded([key if type(key) is plain else read(key)])
     return lambda key: unloaded([read(value) for read, value in zip(readers, json.loads(key), strict=True)])
 

@@ -11,13 +11,17 @@ from django.db import connections
 
 from eventfold import _core
 from eventfold.django.gate import native
+from eventfold.django.management import timeline
 
-HELP = "Show events, one a line: position, time, type, stream and data."
+HELP = "Show events, one a line: position, time, type, stream and data; or what happened to a row of a tracked model."
 _BATCH = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def add_arguments(parser: CommandParser) -> None:
+    parser.add_argument(
+        "row", nargs="?", metavar="app.Model:key", help="The row of a tracked model; without :key all its rows."
+    )
     parser.add_argument("--type", action="append", default=[], metavar="app.Event", help="Only this type; repeatable.")
     parser.add_argument("--stream", help="Only this stream.")
     parser.add_argument("--after", type=int, default=0, metavar="POSITION", help="Only after this position.")
@@ -34,6 +38,9 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     backward = options["tail"] is not None
     if wanted is not None and wanted < 0:
         raise CommandError(f"--{'tail' if backward else 'limit'} must not be negative.")
+    if options["row"] is not None:
+        timeline.show(command.stdout.write, options)
+        return
     query = {
         "types": options["type"],
         "stream": options["stream"],

@@ -1,0 +1,7 @@
+from eventfold.django import track
+from tests.django.museum.models import Coin, Painting, Piece, Seat
+
+track(Piece, exclude=["remarks"], mask=["alarm"])
+track(Painting)
+track(Coin)
+track(Seat)
