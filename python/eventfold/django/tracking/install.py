@@ -90,9 +90,14 @@ def _table(connection: BaseDatabaseWrapper, model: Any, tracking: Tracking, even
 
 def row_json(connection: BaseDatabaseWrapper, model: Any) -> str:
     """Return the SQL of what BookExisted says of a row, of a tracked model's table that is called t in the query."""
+    return trigger_sql.row_json(tracked_table(connection, model), "t", "new")
+
+
+def tracked_table(connection: BaseDatabaseWrapper, model: Any) -> TrackedTable:
+    """Return what the triggers of a tracked model's table are made of."""
     tracking = tracking_of(model)
     assert tracking is not None
-    return trigger_sql.row_json(_table(connection, model, tracking, events_of(model)), "t", "new")
+    return _table(connection, model, tracking, events_of(model))
 
 
 def key_json(model: Any, event: Any) -> Callable[[str], str]:
