@@ -238,6 +238,7 @@ def test_read_models_have_seen_first_events_when_it_returns():
 
 def test_a_batch_finds_events_by_one_scan_of_an_index_and_rows_by_a_seek():
     shelves("a")
+    Shelf.objects.create(mark="b")
     with CaptureQueriesContext(connection) as queries:
         bootstrap(Shelf, "default")
     (insert,) = [query["sql"] for query in queries if query["sql"].startswith("INSERT INTO eventfold_event")]

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from django.db import connections, router
 
 from eventfold.django import event_views
+from eventfold.django.connection import present_log
 from eventfold.django.tracking import inline, registry
 from eventfold.django.tracking.bootstrap_sql import BootstrapSql, row_order
 from eventfold.django.tracking.event_types import events_of
@@ -86,25 +87,46 @@ class _Bootstrap:
         self._alone = connection.in_atomic_block or connection.is_in_memory_db()  # nobody else could write
         self._schema: int | None = None
         self._others = 0
+        self._checkpoints = False
         self._after: tuple[str, ...] = ()  # the key of the last row that is done
         self._sql: Any = None
 
     def run(self) -> Bootstrapped:
-        done = events = 0
         self._look_at_schema()
         (total,) = self._one(self._sql.rows())
+        done = events = 0
         rows = 1
-        while rows:
-            self._progress(done, max(total, done))
-            started = time.perf_counter()
-            with ImmediateAtomic(self._connection.alias):
-                self._look_at_schema()
-                rows, inserted = self._batch()
-            pause = self._pace.took(rows, time.perf_counter() - started, others_wrote=self._others_wrote())
-            done, events = done + rows, events + inserted
-            if rows and not self._alone:
-                time.sleep(pause)
+        with self._no_automatic_checkpoints():
+            while rows:
+                self._progress(done, max(total, done))
+                started = time.perf_counter()
+                with ImmediateAtomic(self._connection.alias):
+                    self._look_at_schema()
+                    rows, inserted = self._batch()
+                done, events = done + rows, events + inserted
+                if rows and not self._alone:
+                    self._give_way(rows, time.perf_counter() - started)
         return Bootstrapped(done, events)
+
+    def _give_way(self, rows: int, seconds: float) -> None:
+        """Let others write, after a batch that took so long; they can while the WAL is brought into the file."""
+        until = time.perf_counter() + self._pace.took(rows, seconds, others_wrote=self._others_wrote())
+        if self._checkpoints:
+            self._one("PRAGMA wal_checkpoint(PASSIVE)")
+        time.sleep(max(until - time.perf_counter(), 0))
+
+    @contextmanager
+    def _no_automatic_checkpoints(self) -> Iterator[None]:
+        """A commit would do them, and what it takes could not be told from what others have to wait for."""
+        (pages,) = self._one("PRAGMA wal_autocheckpoint")
+        self._checkpoints = bool(pages) and not self._alone  # none: somebody else does them
+        if self._checkpoints:
+            self._one("PRAGMA wal_autocheckpoint = 0")
+        try:
+            yield
+        finally:
+            if self._checkpoints:
+                self._one(f"PRAGMA wal_autocheckpoint = {pages}")
 
     def _batch(self) -> tuple[int, int]:
         """Return how many rows were looked at, and how many got an event."""
@@ -119,8 +141,11 @@ class _Bootstrap:
             "SELECT head, last_created, ifnull((SELECT max(position) FROM eventfold_event), 0) FROM eventfold_head"
         )
         created = max(time.time_ns() // 1000, last_created)
+        some_event = self._sql.some_event(self._after, until)
+        all_rows = some_event is not None and self._one(some_event) is None
+        beyond = head if head > last_position else None
         with self._connection.cursor() as cursor:
-            cursor.execute(self._sql.insert(self._after, until, created, head if head > last_position else None))
+            cursor.execute(self._sql.insert(self._after, until, created, beyond, all_rows=all_rows))
             events = cursor.rowcount
         inline.fold_new(self._connection)
         self._after = until
@@ -169,7 +194,7 @@ def _statements(connection: Any, model: Any) -> BootstrapSql:
             f"{label}: its table {name} has no unique index on the primary key ({key}), in whose order a bootstrap "
             f"takes the rows: make one, `CREATE UNIQUE INDEX ... ON {name} ({key})`"
         )
-    sql = BootstrapSql(table, order, existed.id)
+    sql = BootstrapSql(table, order, existed.id, native=_has_native_json(connection))
     if order.nullable:
         with connection.cursor() as cursor:
             cursor.execute(sql.rows_without_key())
@@ -179,3 +204,11 @@ def _statements(connection: Any, model: Any) -> BootstrapSql:
                     "which row it is about: give it a key, or delete it"
                 )
     return sql
+
+
+def _has_native_json(connection: Any) -> bool:
+    """Whether our function is there: not where SQLite is reached by a cursor alone."""
+    present_log(connection)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pragma_function_list WHERE name = 'eventfold_row_json'")
+        return cursor.fetchone() is not None

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from eventfold.django.tracking.trigger_sql import TrackedTable, row_json
+from eventfold.django.tracking.trigger_sql import TrackedTable, native_row_json, row_json
 from eventfold.django.view_sql import quote_name, quote_text
 
 _ROW = "t"
@@ -35,15 +35,17 @@ class RowOrder(NamedTuple):
 class BootstrapSql:
     """The statements for one table; keys go in and out as SQL literals (`literals()`)."""
 
-    def __init__(self, table: TrackedTable, order: RowOrder, existed: int) -> None:
+    def __init__(self, table: TrackedTable, order: RowOrder, existed: int, *, native: bool) -> None:
         self._table = table
         self._order = order
         self._existed = existed
+        self._begins = f"{table.created}, {existed}"
         self._from = f"FROM {quote_name(table.table)} AS {_ROW}"
         self._keys = [_collated(part) for part in order.parts]
         self._order_by = f"ORDER BY {', '.join(self._keys)}"
         self._literals = ", ".join(_literal(f"{_ROW}.{quote_name(part.column)}") for part in order.parts)
-        self._data = row_json(table, _ROW, "new")
+        data = native_row_json(table, _ROW, "new") if native else None
+        self._data = data or row_json(table, _ROW, "new")
         self._key = table.key_value(_ROW)
         self._slot = f"slot{table.key_slot + 1}"
 
@@ -65,16 +67,25 @@ class BootstrapSql:
         """How many rows there are after a key."""
         return f"SELECT count(*) {self._from} {self._where(after, ())}"
 
-    def insert(self, after: Sequence[str], until: Sequence[str], created: int, head: int | None) -> str:
-        """Append the first event of each row between two keys that has none.
+    def some_event(self, after: Sequence[str], until: Sequence[str]) -> str | None:
+        """One row if the log has an event of some key between two; None, if it cannot be known by a seek."""
+        if not self._is_slot_order():
+            return None
+        return f"SELECT 1 {self._events(after, until)} LIMIT 1"
+
+    def insert(
+        self, after: Sequence[str], until: Sequence[str], created: int, head: int | None, *, all_rows: bool
+    ) -> str:
+        """Append the first event of each row between two keys that has none; `all_rows`: it is known that none has.
 
         Positions are those after the last event; `head`: those after it, where it is higher than the last event's.
         """
+        conditions = () if all_rows else (self._has_no_first_event(after, until),)
         position = "NULL" if head is None else f"{head} + row_number() OVER ({self._order_by})"
         return (
             f"INSERT INTO eventfold_event (position, type_id, created, {self._slot}, data)\n"
             f"SELECT {position}, {self._existed}, {created}, {self._key}, {self._data} {self._from}\n"
-            f"{self._where(after, until, self._has_no_first_event(after, until))}\n{self._order_by}"
+            f"{self._where(after, until, *conditions)}\n{self._order_by}"
         )
 
     def _where(self, after: Sequence[str], until: Sequence[str], *conditions: str) -> str:
@@ -84,21 +95,23 @@ class BootstrapSql:
 
     def _has_no_first_event(self, after: Sequence[str], until: Sequence[str]) -> str:
         """No BookCreated or BookExisted since the last BookDeleted of its key."""
-        table = self._table
-        begins = f"{table.created}, {self._existed}"
         if not self._is_slot_order():
             last = (
                 "ifnull((SELECT max(e.position) FROM eventfold_event AS e "
                 f"WHERE e.type_id IN ({{}}) AND e.{self._slot} = {self._key}), 0)"
             )
-            return f"{last.format(begins)} <= {last.format(table.deleted)}"
+            return f"{last.format(self._begins)} <= {last.format(self._table.deleted)}"
         # one scan of the slot's index for all rows, which few events lie in, rather than a seek for each row
-        limits = "".join(f" AND {self._slot} {sign} {key[0]}" for sign, key in ((">", after), ("<=", until)) if key)
+        last_is_beginning = f"max(position) = max(CASE WHEN type_id <> {self._table.deleted} THEN position END)"
         return (
-            f"{_ROW}.{quote_name(self._order.parts[0].column)} NOT IN (SELECT {self._slot} FROM eventfold_event "
-            f"WHERE type_id IN ({begins}, {table.deleted}) AND {self._slot} IS NOT NULL{limits} GROUP BY {self._slot} "
-            f"HAVING max(position) = max(CASE WHEN type_id <> {table.deleted} THEN position END))"
+            f"{_ROW}.{quote_name(self._order.parts[0].column)} NOT IN (SELECT {self._slot} "
+            f"{self._events(after, until)} GROUP BY {self._slot} HAVING {last_is_beginning})"
         )
+
+    def _events(self, after: Sequence[str], until: Sequence[str]) -> str:
+        limits = "".join(f" AND {self._slot} {sign} {key[0]}" for sign, key in ((">", after), ("<=", until)) if key)
+        types = f"type_id IN ({self._begins}, {self._table.deleted})"
+        return f"FROM eventfold_event WHERE {types} AND {self._slot} IS NOT NULL{limits}"
 
     def _is_slot_order(self) -> bool:
         """Whether keys are in the slot just as they are in the table, and so in the same order there."""

@@ -9,7 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from eventfold.django import event_views
 from eventfold.django.kinds import AnyField, kind_of
 from eventfold.django.tracking import trigger_sql
-from eventfold.django.tracking.encoding_sql import json_of
+from eventfold.django.tracking.encoding_sql import json_of, native_way
 from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_parts, key_slot, make_events
 from eventfold.django.tracking.registry import Tracking, tracked_fields, tracking_of
 from eventfold.django.tracking.trigger_sql import PREFIX, Member, TrackedTable, triggers
@@ -71,7 +71,7 @@ def _table(connection: BaseDatabaseWrapper, model: Any, tracking: Tracking, even
     ids = [event_views.find_type(connection, event._meta.label) for event in events]
     created, changed, deleted, _ = (row.id if row else 0 for row in ids)
     members = tuple(
-        Member(str(field.column), field.name, _json_of(field, tracking))
+        Member(str(field.column), field.name, _json_of(field, tracking), _native_way(field, tracking))
         for field in tracked_fields(model, tracking)
         if str(field.column).lower() in columns
     )
@@ -85,6 +85,7 @@ def _table(connection: BaseDatabaseWrapper, model: Any, tracking: Tracking, even
         created=created,
         changed=changed,
         deleted=deleted,
+        key_native=_key_native(model, events.created),
     )
 
 
@@ -126,6 +127,11 @@ def key_value(model: Any, event: Any) -> Callable[[str], str]:
     return lambda row: f"{row}.{column}"
 
 
+def _key_native(model: Any, event: Any) -> str | None:
+    parts = key_parts(model)
+    return None if len(parts) > 1 or _is_text_of_another(parts[0], event) else native_way(parts[0])
+
+
 def _is_text_of_another(part: AnyField, event: Any) -> bool:
     from eventfold.django.specification import column_kind
 
@@ -136,6 +142,10 @@ def _json_of(field: AnyField, tracking: Tracking) -> Callable[[str], str]:
     if field.name in tracking.mask:
         return lambda value: f"CASE WHEN {value} IS NULL THEN 'null' ELSE '\"{MASKED}\"' END"
     return lambda value: json_of(field, value)
+
+
+def _native_way(field: AnyField, tracking: Tracking) -> str | None:
+    return None if field.name in tracking.mask else native_way(field)
 
 
 def _is_here(connection: BaseDatabaseWrapper, model: Any) -> bool:

@@ -24,7 +24,7 @@ class Pace:
         self._others: deque[bool] = deque(maxlen=_REMEMBERED)
 
     def took(self, rows: int, seconds: float, *, others_wrote: bool) -> float:
-        """Learn from a batch of so many rows; return how long to wait before the next one, in seconds."""
+        """Learn from a batch of so many rows; return how long others must be let write, in seconds."""
         self._others.append(others_wrote)
         beside_others = any(self._others)
         wanted = rows * (_BESIDE_OTHERS if beside_others else _ALONE) / max(seconds, 1e-6)
