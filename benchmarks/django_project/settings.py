@@ -5,7 +5,12 @@ import os
 SECRET_KEY = "benchmarks only"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-INSTALLED_APPS = ["eventfold.django", "benchmarks.django_project.library", "benchmarks.django_project.wide"]
+INSTALLED_APPS = [
+    "eventfold.django",
+    "benchmarks.django_project.library",
+    "benchmarks.django_project.stock",
+    "benchmarks.django_project.wide",
+]
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/row_json.hpp"
 #include "eventfold/sqlite_error.hpp"
 
 namespace eventfold {
@@ -127,7 +128,7 @@ void SqliteStatement::finalize() noexcept { sqlite3_finalize(std::exchange(handl
 
 SqliteConnection::SqliteConnection(sqlite3* handle, Ownership ownership)
     : handle_(handle), ownership_(ownership), is_file_(is_file(handle)) {
-  register_visit();
+  register_functions();
 }
 
 SqliteConnection::~SqliteConnection() { close_now(); }
@@ -177,7 +178,7 @@ bool SqliteConnection::in_transaction() { return sqlite3_get_autocommit(handle()
 
 std::int64_t SqliteConnection::changes() { return sqlite3_changes64(handle()); }
 
-void SqliteConnection::register_visit() {
+void SqliteConnection::register_functions() {
   using Holder = std::shared_ptr<Visit>;
   auto* holder = new Holder(visit_);
   // SQLite calls the destructor on failure too. DIRECTONLY: no trigger or view of a strange file may call it.
@@ -186,6 +187,7 @@ void SqliteConnection::register_visit() {
       [](sqlite3_context* context) { sqlite3_result_null(context); },
       [](void* data) { delete static_cast<Holder*>(data); });
   if (result != SQLITE_OK) fail(result, false);
+  if (const int second = register_row_json(handle_); second != SQLITE_OK) fail(second, false);
 }
 
 void SqliteConnection::visit_row(sqlite3_context* context, int count, sqlite3_value** values) noexcept {

@@ -71,7 +71,7 @@ class SqliteConnection final : public ManagedConnection {
   };
 
   SqliteStatement& cached(std::string_view sql);
-  void register_visit();
+  void register_functions();
   static void visit_row(sqlite3_context* context, int count, sqlite3_value** values) noexcept;
 
   sqlite3* handle_;

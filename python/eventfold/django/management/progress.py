@@ -1,4 +1,4 @@
-"""A line that shows how far a replay has come: redrawn on a terminal, a plain line now and then in a pipe."""
+"""A line that shows how far a long command has come: redrawn on a terminal, a plain line now and then in a pipe."""
 
 import time
 from shutil import get_terminal_size
@@ -12,23 +12,25 @@ _PAUSE_IN_PIPE = 5.0  # seconds
 class ProgressLine:
     """`update` may be called often; nothing is written with `quiet`."""
 
-    def __init__(self, stream: Any, label: str, *, quiet: bool) -> None:
+    def __init__(self, stream: Any, label: str, *, quiet: bool, unit: str = "events") -> None:
         self._stream = stream
         self._label = label
         self._quiet = quiet
+        self._unit = unit
         self._terminal = bool(getattr(stream, "isatty", lambda: False)())
         self._full, self._empty = _characters(stream)
         self._started = self._shown = time.monotonic()
         self._drawn = False
 
     def update(self, done: int, total: int) -> None:
-        """Show that `done` of `total` positions are read."""
+        """Show that `done` of `total` are done."""
         now = time.monotonic()
         if self._quiet or (not self._terminal and now - self._shown < _PAUSE_IN_PIPE):
             return
         self._shown = now
         rate = done / max(now - self._started, 1e-9)
-        text = f"{self._label}: {done:,} of {total:,} events, {rate:,.0f} events/s, {_left(done, total, rate)} left"
+        unit = self._unit
+        text = f"{self._label}: {done:,} of {total:,} {unit}, {rate:,.0f} {unit}/s, {_left(done, total, rate)} left"
         if self._terminal:
             full = round(_BAR * done / max(total, 1))
             line = f"[{self._full * full}{self._empty * (_BAR - full)}] {text}"

@@ -36,6 +36,16 @@ def json_of(field: AnyField, value: str) -> str:
     return _ENCODERS[kind](value)
 
 
+def native_way(field: AnyField) -> str | None:
+    """Return how eventfold_row_json (row_json.hpp) writes a field's value; None: only the SQL above can."""
+    kind = column_kind(field)
+    if kind == "decimal":
+        return f"d{getattr(field, 'decimal_places', None) or 0}"
+    if kind == "datetime":
+        return "z" if settings.USE_TZ else "t"
+    return {"real": "r", "boolean": "b", "uuid": "u", "json": None}.get(kind, "=")
+
+
 def _otherwise(value: str, *cases: tuple[str, str]) -> str:
     """An expression for the storage classes that are expected, then those that are not."""
     wanted = dict(cases)

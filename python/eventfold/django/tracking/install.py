@@ -9,7 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from eventfold.django import event_views
 from eventfold.django.kinds import AnyField, kind_of
 from eventfold.django.tracking import trigger_sql
-from eventfold.django.tracking.encoding_sql import json_of
+from eventfold.django.tracking.encoding_sql import json_of, native_way
 from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_parts, key_slot, make_events
 from eventfold.django.tracking.recorded_fields import recorded_kind
 from eventfold.django.tracking.registry import Tracking, tracked_fields, tracking_of
@@ -78,7 +78,7 @@ def _table(connection: BaseDatabaseWrapper, model: Any, tracking: Tracking, even
     ids = [event_views.find_type(connection, event._meta.label) for event in events]
     created, changed, deleted, _ = (row.id if row else 0 for row in ids)
     members = tuple(
-        Member(str(field.column), field.name, _json_of(field, tracking))
+        Member(str(field.column), field.name, _json_of(field, tracking), _native_way(field, tracking))
         for field in tracked_fields(model, tracking)
         if str(field.column).lower() in columns
     )
@@ -92,14 +92,20 @@ def _table(connection: BaseDatabaseWrapper, model: Any, tracking: Tracking, even
         created=created,
         changed=changed,
         deleted=deleted,
+        key_native=_key_native(model, events.created),
     )
 
 
 def row_json(connection: BaseDatabaseWrapper, model: Any) -> str:
     """Return the SQL of what BookExisted says of a row, of a tracked model's table that is called t in the query."""
+    return trigger_sql.row_json(tracked_table(connection, model), "t", "new")
+
+
+def tracked_table(connection: BaseDatabaseWrapper, model: Any) -> TrackedTable:
+    """Return what the triggers of a tracked model's table are made of."""
     tracking = tracking_of(model)
     assert tracking is not None
-    return trigger_sql.row_json(_table(connection, model, tracking, events_of(model)), "t", "new")
+    return _table(connection, model, tracking, events_of(model))
 
 
 def key_json(model: Any, event: Any) -> Callable[[str], str]:
@@ -128,6 +134,11 @@ def key_value(model: Any, event: Any) -> Callable[[str], str]:
     return lambda row: f"{row}.{column}"
 
 
+def _key_native(model: Any, event: Any) -> str | None:
+    parts = key_parts(model)
+    return None if len(parts) > 1 or _is_text_of_another(parts[0], event) else native_way(parts[0])
+
+
 def _is_text_of_another(part: AnyField, event: Any) -> bool:
     return kind_of(event._meta.get_field("key")) != recorded_kind(part)
 
@@ -136,6 +147,10 @@ def _json_of(field: AnyField, tracking: Tracking) -> Callable[[str], str]:
     if field.name in tracking.mask:
         return lambda value: f"CASE WHEN {value} IS NULL THEN 'null' ELSE '\"{MASKED}\"' END"
     return lambda value: json_of(field, value)
+
+
+def _native_way(field: AnyField, tracking: Tracking) -> str | None:
+    return None if field.name in tracking.mask else native_way(field)
 
 
 def _is_here(connection: BaseDatabaseWrapper, model: Any) -> bool:

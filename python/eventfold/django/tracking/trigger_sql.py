@@ -21,6 +21,7 @@ _POSITION = "max((SELECT head FROM eventfold_header), ifnull((SELECT max(positio
 # the clock may have been set back
 _CREATED = f"max({_NOW}, ifnull((SELECT created FROM eventfold_event ORDER BY position DESC LIMIT 1), 0))"
 _NOT_RECORDED = "eventfold: the change could not be recorded; run `manage.py migrate`"
+_NATIVE_COLUMNS = 90
 _ARGUMENTS = 40  # of one printf(): SQLite allows a function 127, some builds 100
 
 
@@ -31,6 +32,8 @@ class Member:
     column: str
     name: str
     json: Callable[[str], str]
+    native: str | None = None
+    """How eventfold_row_json writes a value, if it can."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class TrackedTable:
     changed: int
     deleted: int
     """The ids of the event types."""
+    key_native: str | None = None
+    """How eventfold_row_json writes the key, where that is a column as it stands."""
 
 
 def triggers(table: TrackedTable) -> dict[str, str]:
@@ -81,6 +86,25 @@ def row_json(table: TrackedTable, row: str, prefix: str) -> str:
     """Return the SQL of an event's data that says all of a row; `row` is the name before its columns."""
     pairs = [_both(row, member, prefix) for member in table.members]
     return _joined([f"'{{\"key\":' || {table.key_json(row)}", *pairs, "'}'"])
+
+
+def native_row_json(table: TrackedTable, row: str, prefix: str) -> str | None:
+    """Return the same by a function that only our own connections have; None, for a table with too many columns."""
+    if len(table.members) > _NATIVE_COLUMNS:
+        return None
+    found = [
+        (table.key_native, '{"key":', f"{row}.{quote_name(table.key[0])}")
+        if table.key_native
+        else ("x", '{"key":', table.key_json(row))
+    ]
+    for member in table.members:
+        label = f',"{prefix}_{member.name}":'
+        if member.native:
+            found.append((member.native, label, f"{row}.{quote_name(member.column)}"))
+        else:
+            found.append(("x", label, f"{_json(row, member)} || ''"))
+    shape = "\n".join(f"{how}\t{label}" for how, label, _ in found)
+    return f"eventfold_row_json({quote_text(shape)}, {', '.join(value for _, _, value in found)})"
 
 
 def _append(table: TrackedTable, type_id: int, row: str, pairs: Sequence[str]) -> str:

@@ -1,0 +1,1 @@
+"""An app from before events, whose rows get first ones."""
