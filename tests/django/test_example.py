@@ -1,4 +1,4 @@
-"""The example has settings of its own, and others with the app `adopted`: each runs its tests in a process of its own."""
+"""The example has settings of its own, and others with the app `adopted`: each has tests in a process of its own."""
 
 import os
 import subprocess
