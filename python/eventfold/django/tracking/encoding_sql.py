@@ -38,7 +38,7 @@ def json_of(field: AnyField, value: str) -> str:
 
 def native_way(field: AnyField) -> str | None:
     """Return how eventfold_row_json (row_json.hpp) writes a field's value; None: only the SQL above can."""
-    kind = column_kind(field)
+    kind = recorded_kind(field)
     if kind == "decimal":
         return f"d{getattr(field, 'decimal_places', None) or 0}"
     if kind == "datetime":
