@@ -134,7 +134,7 @@ def test_a_renamed_field_and_a_renamed_model_keep_their_events(project):
     assert (
         project.python(
             "from shop.models import Tome; from eventfold.django import as_of, history\n"
-            "tome = Tome.objects.get(); print(as_of(tome, history(tome)[-1].position).sheets)"
+            "tome = Tome.objects.get(); print(as_of(tome, history(tome).last().position).sheets)"
         )
         == "1\n"
     )

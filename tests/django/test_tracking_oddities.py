@@ -17,7 +17,7 @@ def test_of_a_file_the_name_is_recorded():
     created, changed = events_of(Document).created.objects.get(), events_of(Document).changed.objects.get()
     assert (created.new_scan, created.new_cover) == ("scans/a.pdf", "b.png")
     assert (changed.old_scan, changed.new_scan) == ("scans/a.pdf", "scans/c.pdf")
-    then = as_of(document, history(document)[-1].position)
+    then = as_of(document, history(document).last().position)
     assert then.scan.name == "scans/a.pdf"
     assert then.cover.name == "b.png"
 
