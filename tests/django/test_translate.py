@@ -5,6 +5,8 @@ import sqlite3
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.db import connection, transaction
 from django.db.models import F
 
@@ -342,6 +344,8 @@ def test_a_translation_that_cannot_be_says_why():
         translate(model, field)(lambda row, old, new: None)
         with pytest.raises(ImproperlyConfigured, match=why):
             translations()
+        with pytest.raises(SystemCheckError, match=rf"eventfold.E105.*{why}"):
+            call_command("check", tags=["models"])
         untranslate(model, field)
 
 

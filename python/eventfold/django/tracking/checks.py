@@ -1,4 +1,4 @@
-"""`manage.py check --database`: has each tracked table its triggers?"""
+"""`manage.py check`: can each translation be, and, with `--database`, has each tracked table its triggers?"""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from eventfold.django import event_views
-from eventfold.django.tracking import registry
+from eventfold.django.tracking import registry, translate
 from eventfold.django.tracking.event_types import events_of
 from eventfold.django.tracking.install import found_triggers, wanted_triggers
 
@@ -18,6 +18,7 @@ from eventfold.django.tracking.install import found_triggers, wanted_triggers
 def connect() -> None:
     """Register the check."""
     register(check_tracking, Tags.database)
+    register(check_translations, Tags.models)
 
 
 def check_tracking(
@@ -35,6 +36,18 @@ def check_tracking(
         )
         for alias in databases or ()
         for model, why in untracked(connections[alias])
+    ]
+
+
+def check_translations(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Report each @translate whose field is not recorded."""
+    return [
+        Error(
+            f"{fault}.",
+            hint="Without it, each write to a table of the app that goes through Django fails with the same message.",
+            id="eventfold.E105",
+        )
+        for fault in translate.faults()
     ]
 
 

@@ -84,6 +84,17 @@ def translations() -> tuple[Translation, ...]:
     return tuple(_resolve(label, name, function) for (label, name), function in _declared.items())
 
 
+def faults() -> list[str]:
+    """Return what is wrong with each translation that cannot be."""
+    found = []
+    for (label, name), function in _declared.items():
+        try:
+            _resolve(label, name, function)
+        except ImproperlyConfigured as error:
+            found.append(str(error))
+    return found
+
+
 def translates() -> bool:
     """Whether anything is translated."""
     return bool(_declared)
