@@ -56,17 +56,14 @@ py::tuple changes(LogHandle& self, const WantedChanges& wanted, Position after, 
   return tuple_of(found);
 }
 
-// fold_pending() and the first changes() of its range, in one call: after each statement of an app, so it must be fast.
 py::object fold_and_find(LogHandle& self, AppendListener* read_models, const WantedChanges* wanted) {
-  std::optional<std::pair<Position, Position>> range;
-  FoundChanges found;
+  std::optional<PendingChanges> pending;
   {
     NativeCall call(*self.database);
-    range = self.log.fold_pending(read_models);
-    if (range && wanted) found = self.log.changes(*wanted, range->first, range->second);
+    pending = self.log.fold_and_find(read_models, wanted);
   }
-  if (!range) return py::none();
-  return py::make_tuple(range->first, range->second, wanted ? py::object(tuple_of(found)) : py::object(py::none()));
+  if (!pending) return py::none();
+  return py::make_tuple(pending->after, pending->until, tuple_of(pending->found));
 }
 
 py::tuple tuple_of(const RecordedEvent& event) {

@@ -119,6 +119,23 @@ std::optional<std::pair<Position, Position>> EventLog::fold_pending(AppendListen
   return pending;
 }
 
+std::optional<PendingChanges> EventLog::fold_and_find(AppendListener* listener, const WantedChanges* wanted) {
+  if (!listener && connection().in_transaction()) {
+    refuse_while_folding(connection());
+    auto pending = read_pending_changes(connection(), wanted);
+    if (!pending) return std::nullopt;
+    if (pending->until != 0) {
+      write_folded(connection(), pending->until);  // one statement needs no savepoint
+      return pending;
+    }
+  }
+  const auto range = fold_pending(listener);
+  if (!range) return std::nullopt;
+  PendingChanges pending{range->first, range->second, {}};
+  if (wanted) pending.found = changes(*wanted, pending.after, pending.until);
+  return pending;
+}
+
 FoundChanges EventLog::changes(const WantedChanges& wanted, Position after, Position until) {
   return read_changes(connection(), wanted, after, until);
 }

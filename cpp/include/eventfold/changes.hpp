@@ -19,6 +19,8 @@ class WantedChanges {
 
   // Selects candidates: (position, type_id, data, metadata) after ?1, until ?2, at most ?3 of them, in order.
   const std::string& sql() const { return sql_; }
+  // The same of whatever lies after the mark in the header, all types, and the mark: for the few that a statement made.
+  static const char* pending_sql();
   // Whether the data may have one of the members: it looks for their names anywhere in the text.
   bool matches(std::int64_t type_id, std::string_view data) const;
 
@@ -37,6 +39,13 @@ struct FoundChange {
 struct FoundChanges {
   std::vector<FoundChange> changes;
   Position until = 0;  // up to where they were looked for: the end of the range, or the last of a full batch
+};
+
+// What the inline read models had not seen, and what of it somebody follows.
+struct PendingChanges {
+  Position after = 0;
+  Position until = 0;
+  FoundChanges found;
 };
 
 }  // namespace eventfold

@@ -107,6 +107,8 @@ class EventLog {
   // Gives that range to the read models, in a transaction or savepoint, and returns it.
   // Throws what an append with this listener throws.
   std::optional<std::pair<Position, Position>> fold_pending(AppendListener* listener);
+  // Both at once, fast where there is little to do: after each statement of an app.
+  std::optional<PendingChanges> fold_and_find(AppendListener* listener, const WantedChanges* wanted);
   // The events of a range that somebody follows; if there are many, the first of them.
   FoundChanges changes(const WantedChanges& wanted, Position after, Position until);
   // The version of the last event of a stream, 0 where it has none.

@@ -28,6 +28,38 @@ bool WantedChanges::matches(std::int64_t type_id, std::string_view data) const {
          std::ranges::any_of(needles, [&](const std::string& needle) { return data.find(needle) != data.npos; });
 }
 
+const char* WantedChanges::pending_sql() {
+  return "SELECT e.position, e.type_id, e.data, coalesce(e.metadata, (SELECT m.metadata FROM eventfold_metadata AS m "
+         "WHERE m.position = e.position)), h.folded FROM eventfold_header AS h, eventfold_event AS e "
+         "WHERE h.id = 1 AND e.position > h.folded ORDER BY e.position LIMIT ?";
+}
+
+std::optional<PendingChanges> read_pending_changes(Connection& connection, const WantedChanges* wanted) {
+  constexpr std::int64_t kFew = 16;
+  std::optional<PendingChanges> pending;
+  std::int64_t rows = 0;
+  Statement& statement = connection.prepare(WantedChanges::pending_sql());
+  ResetGuard guard(statement);
+  statement.bind({kFew + 1});
+  while (statement.step()) {
+    if (!pending) pending.emplace().after = statement.column(4).integer;
+    if (++rows > kFew) {
+      pending->until = 0;
+      pending->found.changes.clear();
+      break;
+    }
+    pending->until = statement.column(0).integer;
+    const std::int64_t type_id = statement.column(1).integer;
+    const std::string_view data = statement.column(2).view();
+    if (wanted && wanted->matches(type_id, data)) {
+      pending->found.changes.push_back(
+          {pending->until, type_id, std::string(data), std::string(statement.column(3).view())});
+    }
+  }
+  if (pending) pending->found.until = pending->until;
+  return pending;
+}
+
 FoundChanges read_changes(Connection& connection, const WantedChanges& wanted, Position after, Position until) {
   constexpr std::int64_t kBatch = 2000;
   FoundChanges found;

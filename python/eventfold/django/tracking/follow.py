@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from eventfold import _core
 from eventfold.django import save
 from eventfold.django.connection import present_log
 from eventfold.django.events import Event
-from eventfold.django.metadata_context import exactly
+from eventfold.django.metadata_context import current_text, exactly
 from eventfold.django.plan import plan_of
 from eventfold.django.tracking.event_types import TrackedEvent
 from eventfold.django.tracking.listeners import listened, tell
@@ -20,6 +21,7 @@ from eventfold.django.tracking.translated import TranslatedField, TranslatedMode
 from eventfold.errors import ImmutableEvent, InvalidEvent
 
 _MOST_ROUNDS = 100
+_NOTHING = nullcontext()
 
 
 class Wanted(NamedTuple):
@@ -72,10 +74,10 @@ def follow(connection: Any, wanted: Wanted, rows: list[Any], after: int, looked:
     last = until()
     rounds = 0
     while True:
-        if rows:
+        if rows and wanted.listeners:
             _tell(connection.alias, wanted, rows)
-            if wanted.models:
-                _translate(connection, wanted.models, rows, after, last)
+        if rows and wanted.models:
+            _translate(connection, wanted.models, rows, after, last)
         if looked >= last:
             last = until()
             if looked >= last:
@@ -105,7 +107,7 @@ def _tell(using: str, wanted: Wanted, rows: list[Any]) -> None:
 def _translate(connection: Any, models: dict[int, TranslatedModel], rows: list[Any], after: int, until: int) -> None:
     since = beginnings(connection)
     gone = _deleted(connection, models, after, until) if until - after > 1 else set()
-    made = list(_made(connection, models, since, gone, rows))
+    made = list(_made(connection, models, since, gone, rows, until))
     if made:
         _append(connection.alias, made)
 
@@ -124,7 +126,9 @@ def _made(
     since: dict[str, int],
     gone: set[tuple[Any, Any]],
     rows: list[Any],
+    until: int,
 ) -> Iterator[_Made]:
+    changed: dict[str, bool] = {}
     for position, type_id, text, metadata in rows:
         model = models.get(type_id)
         if model is None:
@@ -136,8 +140,11 @@ def _made(
             found = field.change_in(data, action)
             if found is None or position <= since[field.label]:
                 continue
-            if action == "existed" and _is_translated(connection, model, field, since[field.label], position):
-                continue
+            if action == "existed":
+                if field.label not in changed:  # asked once: mostly there is nothing, and then no row need be asked
+                    changed[field.label] = _has_changes(connection, model, since[field.label], until)
+                if changed[field.label] and _is_translated(connection, model, field, since[field.label], position):
+                    continue
             if row is None:
                 key = data["key"]
                 row = model.past_row(key, position) if (model.model, key) in gone else model.row(key)
@@ -163,10 +170,10 @@ def _events(result: Any) -> list[Any]:
 
 def _append(using: str, made: list[_Made]) -> None:
     """Append events in order, those of one class and one origin together."""
-    for (cls, metadata), group in groupby(made, lambda each: (type(each.event), each.metadata)):
+    for (cls, metadata), group in groupby(made, _class_and_origin):
         run = list(group)
         try:
-            with exactly(metadata):
+            with _NOTHING if metadata == current_text() else exactly(metadata):
                 if plan_of(cls).plain_save:
                     save.append(cls, [each.event for each in run], using)
                 else:
@@ -174,6 +181,10 @@ def _append(using: str, made: list[_Made]) -> None:
                         each.event.save(using=using)
         except (ValidationError, InvalidEvent, ImmutableEvent) as error:
             raise _failure([each.field for each in run], f"an event that it made, {cls._meta.label}", error) from error
+
+
+def _class_and_origin(made: _Made) -> tuple[Any, str]:
+    return type(made.event), made.metadata
 
 
 def _failure(fields: Iterable[TranslatedField], what: str, error: Exception) -> TranslationError:
@@ -190,6 +201,11 @@ def _deleted(connection: Any, models: dict[int, TranslatedModel], after: int, un
     )
     rows = connection.connection.execute(sql, (after, until))
     return {(models[type_id].model, json.loads(data)["key"]) for type_id, data in rows}
+
+
+def _has_changes(connection: Any, model: TranslatedModel, since: int, until: int) -> bool:
+    sql = "SELECT 1 FROM eventfold_event WHERE type_id = ? AND position > ? AND position <= ? LIMIT 1"
+    return connection.connection.execute(sql, (model.changed, since, until)).fetchone() is not None
 
 
 def _is_translated(connection: Any, model: TranslatedModel, field: TranslatedField, since: int, position: int) -> bool:

@@ -6,10 +6,11 @@ kept or nothing): read models fold what is new, receivers of tracked events are 
 nothing of that is declared, a statement costs one look.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -22,14 +23,14 @@ from eventfold.django.connection import present_log
 from eventfold.django.exceptions import as_django_error
 from eventfold.django.gate import own_wrappers
 from eventfold.django.tracking.event_types import tracked_labels
-from eventfold.django.tracking.follow import Wanted, follow, wanted_on
+from eventfold.django.tracking.follow import follow, wanted_on
 from eventfold.django.tracking.listeners import listened
 from eventfold.django.tracking.translate import translates
 from eventfold.django.tracking.translated import beginnings, has_begun
 from eventfold.django.transactions import ImmediateAtomic
 from eventfold.errors import EventfoldError, LogNotFound, UnsupportedSchema
 
-_WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "WITH")
+_writes = re.compile(r"[\s(]*(?:INSERT|UPDATE|DELETE|REPLACE|WITH)\b", re.IGNORECASE).match
 _FOLLOWED = "_eventfold_followed"  # on a connection: up to which position, while it is being followed
 _migrating: set[str] = set()
 
@@ -86,7 +87,11 @@ def fold_new(connection: Any) -> None:
         elif wanted is not None:
             rows, looked = changes
             if rows or looked < until:
-                _follow(connection, wanted, rows, after, looked, until)
+                own[_FOLLOWED] = until
+                try:
+                    follow(connection, wanted, rows, after, looked, partial(own.get, _FOLLOWED))
+                finally:
+                    del own[_FOLLOWED]
     except (LogNotFound, UnsupportedSchema):
         return  # an append says so; the app's own tables have nothing to do with it
     except BaseException as error:
@@ -97,19 +102,13 @@ def fold_new(connection: Any) -> None:
         raise
 
 
-def _follow(connection: Any, wanted: Wanted, rows: list[Any], after: int, looked: int, until: int) -> None:
-    own = connection.__dict__
-    own[_FOLLOWED] = until
-    try:
-        follow(connection, wanted, rows, after, looked, lambda: own[_FOLLOWED])
-    finally:
-        del own[_FOLLOWED]
-
-
 def before_append(connection: Any) -> AbstractContextManager[None] | None:
-    """Return a transaction for an append, where earlier events must be followed before it folds them."""
-    if (translates() or listened()) and _FOLLOWED not in connection.__dict__:
+    """Follow earlier events, before an append folds them without more ado; return the transaction for both."""
+    if _FOLLOWED in connection.__dict__ or not (translates() or listened()):
+        return None
+    if not connection.in_atomic_block:
         return _caught_up(connection)
+    fold_new(connection)
     return None
 
 
@@ -122,26 +121,22 @@ def _caught_up(connection: Any) -> Iterator[None]:
 
 def around_statement(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
     """An execute wrapper."""
-    if not sql[:40].lstrip(" \n\t(").upper().startswith(_WRITES):
+    if not _writes(sql):
         return execute(sql, params, many, context)
     connection = context["connection"]
     metadata_context.reach_triggers(connection)
     if not is_followed():
         return execute(sql, params, many, context)
-    if connection.in_atomic_block or not connection.get_autocommit():
-        return _execute_and_fold(execute, sql, params, many, context)
-    with ImmediateAtomic(connection.alias):
-        return _execute_and_fold(execute, sql, params, many, context)
-
-
-def _execute_and_fold(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    if not connection.in_atomic_block and connection.get_autocommit():
+        with ImmediateAtomic(connection.alias):
+            return around_statement(execute, sql, params, many, context)
     if translates():
-        _begin(context["connection"])
+        _begin(connection)
     result = execute(sql, params, many, context)
     cursor = context["cursor"]
     if cursor.cursor.description is not None:  # RETURNING: as long as rows are to come, no savepoint can be made
         cursor.cursor = _Fetched(cursor.cursor)
-    fold_new(context["connection"])
+    fold_new(connection)
     return result
 
 
