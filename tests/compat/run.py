@@ -15,6 +15,8 @@ import django
 from tests.compat.source import BUILD, suite_directory
 
 ROOT = Path(__file__).resolve().parents[2]
+TRACKED = ("tracked", "followed")
+"""The settings in suite/ with every model tracked."""
 
 
 class SuiteFailed(Exception):
@@ -37,6 +39,8 @@ class Report:
     """Models whose table has other triggers at the end than it should have."""
     events: int = 0
     """Events that were in the logs when each test ended, added up."""
+    followed: int = 0
+    """How often a receiver or a translation was called for a change."""
     made: int = 0
     """Tables that tests made themselves and that had triggers then."""
 
@@ -49,9 +53,9 @@ def run_plain(module: str) -> Report:
     return read(kept)
 
 
-def run_tracked(module: str) -> Report:
-    """Run a module with every model tracked."""
-    return run(module, "tracked", BUILD / "tracked" / f"{module}.json")
+def run_tracked(module: str, settings: str) -> Report:
+    """Run a module with every model tracked, with one of the settings of TRACKED."""
+    return run(module, settings, BUILD / settings / f"{module}.json")
 
 
 def run(module: str, settings: str, path: Path) -> Report:

@@ -6,21 +6,26 @@ It needs Django's source distribution, which pip downloads at the first run; whe
 import pytest
 
 from tests.compat.compare import ABSENT, differences, problems
-from tests.compat.known_differences import KNOWN
+from tests.compat.known_differences import KNOWN, UNSTABLE
 from tests.compat.modules import FAST, MODULES
-from tests.compat.run import Report, run_plain, run_tracked
+from tests.compat.run import TRACKED, Report, run_plain, run_tracked
 from tests.compat.source import NoSuite
 
 
+@pytest.mark.parametrize("settings", TRACKED)
 @pytest.mark.parametrize("module", FAST)
-def test_djangos_own_tests_come_out_as_without_eventfold(module):
+def test_djangos_own_tests_come_out_as_without_eventfold(module, settings):
     try:
-        plain, tracked = run_plain(module), run_tracked(module)
+        plain, tracked = run_plain(module), run_tracked(module, settings)
     except NoSuite as error:
         pytest.fail(str(error), pytrace=False)
-    assert not problems(module, plain, tracked, KNOWN)
-    assert tracked.events > 0  # else nothing was tracked, and the comparison says nothing
+    assert not problems(module, plain, tracked, KNOWN[settings])
     assert "success" in plain.outcomes.values()
+
+
+def test_what_follows_from_changes_does():
+    assert run_tracked("test_client_regress", "followed").followed > 0
+    assert run_tracked("test_client_regress", "tracked").followed == 0
 
 
 def report(**more):
@@ -65,8 +70,9 @@ def test_what_was_not_tracked_is_reported(more, text):
 
 
 def test_each_known_difference_is_of_a_module_that_is_run_and_has_a_reason():
-    assert {test.partition(".")[0] for test in KNOWN} <= set(MODULES)
-    assert all(len(reason) > 20 for reason in KNOWN.values())
+    listed = {**KNOWN["followed"], **UNSTABLE}
+    assert {test.partition(".")[0] for test in listed} <= set(MODULES)
+    assert all(len(reason) > 20 for reason in listed.values())
     assert set(FAST) <= set(MODULES)
     assert list(MODULES) == sorted(set(MODULES))
 

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import sys
 import unittest
 from collections import Counter
 from collections.abc import Callable
@@ -101,6 +102,7 @@ class TrackingRunner(RecordingRunner):
             "lost": self.lost,
             "untracked": self.untracked,
             "events": dict(self.events),
+            "followed": times_followed(),
             "made": sum(self.made.values()),
         }
 
@@ -122,6 +124,12 @@ def untracked_tables() -> list[str]:
     from eventfold.django.tracking.checks import untracked
 
     return [f"{alias}: {model._meta.label} {why}" for alias in made() for model, why in untracked(connections[alias])]
+
+
+def times_followed() -> int:
+    """How often the app in ledger/, where it is installed, was called for a change."""
+    ledger = sys.modules.get("tests.compat.suite.ledger.read_models")
+    return sum(ledger.called.values()) if ledger else 0
 
 
 def track_tables_that_tests_make() -> Counter[str]:

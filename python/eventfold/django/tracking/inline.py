@@ -134,8 +134,12 @@ def around_statement(execute: Callable[..., Any], sql: str, params: Any, many: b
         _begin(connection)
     result = execute(sql, params, many, context)
     cursor = context["cursor"]
-    if cursor.cursor.description is not None:  # RETURNING: as long as rows are to come, no savepoint can be made
-        cursor.cursor = _Fetched(cursor.cursor)
+    raw = cursor.cursor
+    if raw.description is not None:  # RETURNING: as long as rows are to come, no savepoint can be made
+        cursor.cursor = raw if isinstance(raw, _Fetched) else _Fetched(raw)
+        cursor.cursor.fetch()
+        if result is raw:  # as of cursor.execute(...).fetchall()
+            result = cursor.cursor
     fold_new(connection)
     return result
 
@@ -154,18 +158,24 @@ class _Fetched:
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
-        self._rows: deque[Any] | None = deque(raw.fetchall())
+        self._rows: deque[Any] | None = None
+
+    def fetch(self) -> None:
+        """Have all rows."""
+        self._rows = deque(self._raw.fetchall())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
 
     def execute(self, *args: Any) -> Any:
         self._rows = None
-        return self._raw.execute(*args)
+        self._raw.execute(*args)
+        return self
 
     def executemany(self, *args: Any) -> Any:
         self._rows = None
-        return self._raw.executemany(*args)
+        self._raw.executemany(*args)
+        return self
 
     def fetchone(self) -> Any:
         if self._rows is None:
