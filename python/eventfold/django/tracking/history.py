@@ -84,7 +84,9 @@ def state_as_of(model: Any, key: Any, when: Moment, using: str) -> dict[str, Any
     whole = row.nearest(("created", "existed", "deleted"), f"{bound} <= %s", last, "DESC")
     if whole is not None:
         position, action = whole
-        return None if action == "deleted" else row.merged(f"position >= %s AND {bound} <= %s", position, last)["new"]
+        if action == "deleted":
+            return None
+        return row.defaults | row.merged(f"position >= %s AND {bound} <= %s", position, last)["new"]
     first = row.nearest(TrackedEvents._fields, "position > %s", 0, "ASC")
     label = model._meta.label
     if first is None:
@@ -106,7 +108,7 @@ def state_as_of(model: Any, key: Any, when: Moment, using: str) -> dict[str, Any
         return _present(model, key, using) | row.merged(f"{bound} > %s", last, order="DESC")["old"]
     position, action = whole
     state = row.merged("position = %s", position)["old" if action == "deleted" else "new"]
-    return state | row.merged(f"{bound} > %s AND position < %s", last, position, order="DESC")["old"]
+    return row.defaults | state | row.merged(f"{bound} > %s AND position < %s", last, position, order="DESC")["old"]
 
 
 class _RowLog:
@@ -122,8 +124,12 @@ class _RowLog:
         known = self._rows(f"SELECT id, name, fields FROM eventfold_type WHERE name IN ({marks})", *labels)
         self._actions = {type_id: labels[name] for type_id, name, _ in known}
         self._former: dict[str, str] = {}
-        for _, _, fields in known:
-            self._former |= present_names(TypeFields.load(fields))
+        self.defaults: dict[str, Any] = {}
+        """The JSON values, by field name, of fields that were added after an event that has all of the row."""
+        for _, _, text in known:
+            fields = TypeFields.load(text)
+            self._former |= present_names(fields)
+            self.defaults |= {name.removeprefix("new_"): value for name, value in fields.defaults.items()}
 
     def nearest(self, actions: Collection[str], condition: str, value: int, order: str) -> tuple[int, str] | None:
         """Return position and action of the last ("DESC") or first ("ASC") event of these actions."""
