@@ -1,12 +1,15 @@
 """`past()`: tables as they were."""
 
+import asyncio
 import datetime
 import sqlite3
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connection, connections, transaction
 from django.db.models import Count, F
+from django.test.utils import CaptureQueriesContext
 
 from eventfold.django import NotRecorded, PastError, as_of, history, past
 from eventfold.django.tracking.past import _ATTRIBUTE
@@ -272,3 +275,42 @@ def test_what_no_longer_fits_its_field_is_null():
     Shelf.objects.update(row=1)
     with past(then):
         assert Shelf.objects.get().row is None
+
+
+def test_it_asks_not_to_be_used_from_async_code():
+    async def read():
+        with past(0):
+            pass
+
+    with pytest.raises(SynchronousOnlyOperation):
+        asyncio.run(read())
+
+
+def test_a_database_without_a_log_is_named(monkeypatch):
+    monkeypatch.setattr("eventfold.django.tracking.past.has_log", lambda connection: False)
+    with pytest.raises(NotRecorded, match="has no event log"), past(0):
+        pass
+
+
+def test_a_table_is_made_once_and_only_if_it_is_read():
+    Shelf.objects.create(mark="a", row=1)
+    with past(head()), CaptureQueriesContext(connection) as queries:
+        assert Coin.objects.count() == 0
+        assert len([query for query in queries if "eventfold: past" in query["sql"]]) == 1
+        for _ in range(3):
+            assert Shelf.objects.count() == 1
+        made = [query["sql"] for query in queries if "eventfold: past" in query["sql"]]
+        assert made == ["eventfold: past of museum.Coin", "eventfold: past of loans.Shelf"]
+        assert sorted(temporary_tables()) == ["loans_shelf", "museum_coin"]
+
+
+def test_columns_and_indexes_are_those_of_the_table():
+    piece = Piece.objects.create(name="Vase", weight=2)
+    with past(head()), connection.cursor() as cursor:
+        assert Piece.objects.get(name="VASE", loud="VASE") == piece
+        described = "SELECT name, hidden FROM pragma_table_xinfo('museum_piece', '{}')"
+        columns = [cursor.execute(described.format(schema)).fetchall() for schema in ("main", "temp")]
+        assert columns[0] == columns[1]
+        for lookup in ({"weight": 2}, {"name": "vase"}, {"part_of": piece}, {"pk": piece.pk}):
+            assert "SEARCH museum_piece USING" in Piece.objects.filter(**lookup).explain(), lookup
+        assert "USING" in piece.artists.all().explain()

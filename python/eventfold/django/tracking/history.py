@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connections, router, transaction
 
+from eventfold.django.kinds import AnyField
 from eventfold.django.tracking import registry
 from eventfold.django.tracking.changes import as_python, parts_of, present_names, stored_key
 from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_slot
@@ -58,7 +59,7 @@ def diff(of: Any, since: Moment, until: Moment, using: str | None = None) -> dic
 def revert(of: Any, to: Moment, using: str | None = None) -> Any:
     """Save a row as it was at a moment, which is one more change; a deleted row comes back. Return it.
 
-    It is validated first, as the model is today. Raises what as_of() raises, and ValidationError.
+    What changes is validated first, as the model is today. Raises what as_of() raises, and ValidationError.
     """
     model = type(of)._meta.concrete_model
     using = using or of._state.db or router.db_for_write(model)
@@ -66,12 +67,28 @@ def revert(of: Any, to: Moment, using: str | None = None) -> Any:
     with transaction.atomic(using=using):
         present = model._base_manager.using(using).filter(pk=of.pk).first()
         row = present if present is not None else model()
-        for name, value in then.__dict__.items():
-            if name != "_state":
-                setattr(row, name, value)
-        row.full_clean(validate_unique=present is None)
+        row._state.db = using
+        unchanged = []
+        for field in model._meta.concrete_fields:
+            if present is not None and then.__dict__.get(field.attname, _UNKNOWN) in (_UNKNOWN, _value(row, field)):
+                unchanged.append(field.name)
+            elif field.attname in then.__dict__:
+                setattr(row, field.attname, then.__dict__[field.attname])
+        # `blank` is what a form asks for: the column may be null
+        nulls = [field.name for field in model._meta.concrete_fields if field.null and _value(row, field) is None]
+        row.clean_fields(exclude=unchanged + nulls)
+        row.clean()
+        row.validate_unique()
+        row.validate_constraints()
         row.save(using=using, force_insert=present is None)
     return row
+
+
+_UNKNOWN = object()
+
+
+def _value(row: Any, field: AnyField) -> Any:
+    return row.__dict__.get(field.attname)
 
 
 def state_as_of(model: Any, key: Any, when: Moment, using: str) -> dict[str, Any] | None:
