@@ -9,7 +9,8 @@ from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 from django.views.generic import ListView
 
-from eventfold.django import Change, history
+from eventfold.django import Change, events_of, history
+from eventfold.django.tracking.changes import change_model
 from eventfold.errors import ImmutableEvent
 from tests.django.loans.models import Author, Book, Library, Place, Shelf, Untold
 from tests.django.museum.models import Coin, Piece, Seat
@@ -132,3 +133,10 @@ def test_keys_of_every_kind_find_their_row(row, change):
     changed, created = history(row)
     assert (changed.new, created.action) == (change, "created")
     assert history(type(row)).count() == 2
+
+
+def test_asking_for_it_makes_no_event_type_anew():
+    change_model.cache_clear()
+    before = events_of(Book)
+    history(Book)
+    assert events_of(Book) is before

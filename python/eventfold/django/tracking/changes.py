@@ -15,6 +15,7 @@ from django.db import connections, models, router
 from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable
 
+from eventfold.django.constants import VIEW_FEATURE
 from eventfold.django.kinds import json_value, kind_of
 from eventfold.django.specification import column_kind, stored, target_of
 from eventfold.django.tracking import registry
@@ -147,6 +148,7 @@ def change_model(model: Any, tracking: Tracking, whole: bool) -> Any:
             "db_table": _NO_TABLE,
             "ordering": ("-position",),
             "default_permissions": (),
+            "required_db_features": [VIEW_FEATURE],  # as event types: nobody takes it for a table of the project
             "verbose_name": f"change of {model._meta.verbose_name}",
             "verbose_name_plural": f"changes of {model._meta.verbose_name_plural}",
         },

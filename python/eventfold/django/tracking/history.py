@@ -70,10 +70,12 @@ def revert(of: Any, to: Moment, using: str | None = None) -> Any:
         row._state.db = using
         unchanged = []
         for field in model._meta.concrete_fields:
-            if present is not None and then.__dict__.get(field.attname, _UNKNOWN) in (_UNKNOWN, _value(row, field)):
+            known = field.attname in then.__dict__
+            value = then.__dict__.get(field.attname)
+            if present is not None and (not known or value == _value(row, field)):
                 unchanged.append(field.name)
-            elif field.attname in then.__dict__:
-                setattr(row, field.attname, then.__dict__[field.attname])
+            elif known:
+                setattr(row, field.attname, value)
         # `blank` is what a form asks for: the column may be null
         nulls = [field.name for field in model._meta.concrete_fields if field.null and _value(row, field) is None]
         row.clean_fields(exclude=unchanged + nulls)
@@ -82,9 +84,6 @@ def revert(of: Any, to: Moment, using: str | None = None) -> Any:
         row.validate_constraints()
         row.save(using=using, force_insert=present is None)
     return row
-
-
-_UNKNOWN = object()
 
 
 def _value(row: Any, field: AnyField) -> Any:
