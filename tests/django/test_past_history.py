@@ -1,6 +1,7 @@
 """`history()` is a query set."""
 
 import datetime
+import pickle
 import uuid
 
 import pytest
@@ -140,3 +141,22 @@ def test_asking_for_it_makes_no_event_type_anew():
     before = events_of(Book)
     history(Book)
     assert events_of(Book) is before
+
+
+def test_a_change_can_be_kept_and_loaded_again(shelf):
+    change = history(shelf)[0]
+    kept = pickle.loads(pickle.dumps(change))
+    assert (kept, kept.new, kept.created) == (change, change.new, change.created)
+    partly = history(shelf).defer("data").first()
+    assert partly.new == change.new
+    partly.refresh_from_db()
+    assert partly == change
+    counted = models.Subquery(
+        history(Shelf)
+        .filter(key=models.OuterRef("pk"))
+        .order_by()
+        .values("key")
+        .annotate(n=models.Count("*"))
+        .values("n")
+    )
+    assert dict(Shelf.objects.annotate(changes=counted).values_list("mark", "changes")) == {"a": 3, "b": 1}
