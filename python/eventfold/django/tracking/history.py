@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from django.db import connections, router, transaction
+from django.db import connections, router
 
 from eventfold.django.kinds import AnyField
 from eventfold.django.tracking import registry
@@ -17,6 +17,7 @@ from eventfold.django.tracking.changes import as_python, parts_of, present_names
 from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_slot
 from eventfold.django.tracking.moments import Moment, NotRecorded, check_moment, microseconds
 from eventfold.django.tracking.registry import tracked_fields
+from eventfold.django.transactions import ImmediateAtomic
 from eventfold.django.type_fields import TypeFields
 
 
@@ -59,12 +60,12 @@ def diff(of: Any, since: Moment, until: Moment, using: str | None = None) -> dic
 def revert(of: Any, to: Moment, using: str | None = None) -> Any:
     """Save a row as it was at a moment, which is one more change; a deleted row comes back. Return it.
 
-    What changes is validated first, as the model is today. Raises what as_of() raises, and ValidationError.
+    What changes is validated first, as the model is today. Raises what as_of() raises, ValidationError, LogLocked.
     """
     model = type(of)._meta.concrete_model
     using = using or of._state.db or router.db_for_write(model)
-    then = as_of(of, to, using)
-    with transaction.atomic(using=using):
+    with ImmediateAtomic(using):
+        then = as_of(of, to, using)
         present = model._base_manager.using(using).filter(pk=of.pk).first()
         row = present if present is not None else model()
         row._state.db = using
@@ -121,6 +122,7 @@ def state_as_of(model: Any, key: Any, when: Moment, using: str) -> dict[str, Any
     # nothing before has all of the row: back from what has, taking the later changes away
     whole = row.nearest(("existed", "deleted"), f"{bound} > %s", last, "ASC")
     if whole is None:
+        # in this order: what is read later may have more changes, which are taken away too
         return _present(model, key, using) | row.merged(f"{bound} > %s", last, order="DESC")["old"]
     position, action = whole
     state = row.merged("position = %s", position)["old" if action == "deleted" else "new"]
