@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import SynchronousOnlyOperation
+from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.db.models import Count, F
 from django.test.utils import CaptureQueriesContext
@@ -314,3 +315,22 @@ def test_columns_and_indexes_are_those_of_the_table():
         for lookup in ({"weight": 2}, {"name": "vase"}, {"part_of": piece}, {"pk": piece.pk}):
             assert "SEARCH museum_piece USING" in Piece.objects.filter(**lookup).explain(), lookup
         assert "USING" in piece.artists.all().explain()
+
+
+def test_after_a_bootstrap_the_whole_table_is_known():
+    without_triggers("loans_shelf", "INSERT INTO loans_shelf (mark, row) VALUES ('a', 1), ('b', 2), ('c', 3)")
+    before = head()
+    Shelf.objects.filter(mark="b").update(row=20)
+    call_command("events", "bootstrap", "loans.Shelf", verbosity=0)
+    call_command("events", "verify", "loans.Shelf", verbosity=0)
+    known = head()
+    Shelf.objects.filter(mark="a").delete()
+    Shelf.objects.update(row=0)
+    with past(known):
+        assert list(Shelf.objects.order_by("mark").values_list("mark", "row")) == [("a", 1), ("b", 20), ("c", 3)]
+    with past(before), pytest.raises(NotRecorded, match="knows from later events only"):
+        Shelf.objects.count()
+    assert [change.action for change in history(Shelf(mark="b"))] == ["changed", "existed", "changed"]
+    assert as_of(Shelf(mark="b"), before + 1).row == 20
+    with pytest.raises(NotRecorded, match="it was there before"):
+        as_of(Shelf(mark="a"), before)

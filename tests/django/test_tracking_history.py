@@ -138,6 +138,8 @@ def test_what_was_never_recorded_is_said_so():
         revert(Shelf(mark="x"), 1)
     with pytest.raises(LookupError, match="not tracked"):
         as_of(Untold(pk=1), 1)
+    with pytest.raises(TypeError, match=r"within past\(when\), all of Shelf\.objects"):
+        as_of(Shelf, 1)
 
 
 def test_a_row_cannot_go_back_to_before_it_was_made():

@@ -28,6 +28,8 @@ def as_of(of: Any, when: Moment, using: str | None = None) -> Any:
     there then, NotRecorded if the log does not reach so far back.
     """
     check_moment(when)
+    if isinstance(of, type):
+        raise TypeError(f"as_of() takes a row; within past(when), all of {of.__name__}.objects are as they were")
     model = type(of)._meta.concrete_model
     using = using or of._state.db or router.db_for_read(model)
     values = _values_as_of(model, of.pk, when, using)
