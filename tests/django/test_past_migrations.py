@@ -71,7 +71,7 @@ def test_a_row_and_the_tables_are_read_by_the_names_of_today(project):
         created, changed = history(book).order_by("position")
         print(created.new, changed.old)
         then = as_of(book, created.position)
-        print(then.title, repr(then.pages), then.shelf, repr(then.note), then.code)
+        print({name: then.__dict__.get(name) for name in ("title", "pages", "shelf", "note", "code", "mark")})
         print(diff(book, created.position, changed.position))
         with past(created.position + 1):
             print(list(Book.objects.values_list("title", "pages", "shelf", "note", "code", "mark")))
@@ -79,7 +79,7 @@ def test_a_row_and_the_tables_are_read_by_the_names_of_today(project):
     ).splitlines()
     assert printed == [
         "{'id': 1, 'title': 'Emma', 'pages': '3', 'colour': 'red'} {'title': 'Emma', 'colour': 'red'}",
-        "Emma '3' A1 '' 7",
+        "{'title': 'Emma', 'pages': '3', 'shelf': 'A1', 'note': '', 'code': 7, 'mark': None}",
         "{'title': ('Emma', 'Persuasion')}",
         "[('Emma', '3', 'A1', '', 7, None), ('Gone', '4', 'A1', '', 7, None)]",
     ]

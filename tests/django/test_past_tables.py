@@ -8,12 +8,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import SynchronousOnlyOperation
 from django.core.management import call_command
-from django.db import connection, connections, transaction
+from django.db import DatabaseError, connection, connections, transaction
 from django.db.models import Count, F
 from django.test.utils import CaptureQueriesContext
 
 from eventfold.django import NotRecorded, PastError, as_of, history, past
 from eventfold.django.tracking.past import _ATTRIBUTE
+from eventfold.django.tracking.past_table import PastTable
 from tests.django.books.events import BookBorrowed
 from tests.django.loans.models import Author, Book, BookProxy, Library, Place, Shelf
 from tests.django.museum.models import Artist, Coin, Painting, Piece, Room, Seat
@@ -334,3 +335,14 @@ def test_after_a_bootstrap_the_whole_table_is_known():
     assert as_of(Shelf(mark="b"), before + 1).row == 20
     with pytest.raises(NotRecorded, match="it was there before"):
         as_of(Shelf(mark="a"), before)
+
+
+def test_a_table_that_could_not_be_made_is_not_taken_for_the_past(monkeypatch):
+    Shelf.objects.create(mark="a", row=1)
+    with past(head()):
+        with monkeypatch.context() as patched:
+            patched.setattr(PastTable, "_indexes", lambda self: ["no statement"])
+            with pytest.raises(DatabaseError, match="syntax"):
+                Shelf.objects.count()
+        assert temporary_tables() == []
+        assert Shelf.objects.count() == 1

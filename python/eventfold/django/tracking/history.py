@@ -7,7 +7,7 @@ began is known as far back as its changes reach.
 
 import json
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connections, router
 
@@ -102,10 +102,10 @@ def state_as_of(model: Any, key: Any, when: Moment, using: str) -> dict[str, Any
     bound, last = ("position", when) if isinstance(when, int) else ("created", microseconds(when))
     whole = row.nearest(("created", "existed", "deleted"), f"{bound} <= %s", last, "DESC")
     if whole is not None:
-        position, action = whole
-        if action == "deleted":
+        if whole.action == "deleted":
             return None
-        return row.defaults | row.merged(f"position >= %s AND {bound} <= %s", position, last)["new"]
+        changes = row.changes(f"position > %s AND {bound} <= %s", whole.position, last)
+        return row.defaults | row.merged([whole.data, *changes])["new"]
     first = row.nearest(TrackedEvents._fields, "position > %s", 0, "ASC")
     label = model._meta.label
     if first is None:
@@ -113,22 +113,28 @@ def state_as_of(model: Any, key: Any, when: Moment, using: str) -> dict[str, Any
             f"{label} {key}: nothing is recorded of it. If the row is there, it is from before tracking began: run "
             f"`manage.py events bootstrap {label}`, from then on it is known"
         )
-    position, action = first
     if row.nearest(TrackedEvents._fields, f"{bound} <= %s", last, "DESC") is None:
-        if action == "created":
+        if first.action == "created":
             return None
         raise NotRecorded(
-            f"{label} {key}: it was there before tracking began, and is known from position {position} on, not at "
-            f"{when}"
+            f"{label} {key}: it was there before tracking began, and is known from position {first.position} on, not "
+            f"at {when}"
         )
     # nothing before has all of the row: back from what has, taking the later changes away
     whole = row.nearest(("existed", "deleted"), f"{bound} > %s", last, "ASC")
     if whole is None:
         # in this order: what is read later may have more changes, which are taken away too
-        return _present(model, key, using) | row.merged(f"{bound} > %s", last, order="DESC")["old"]
-    position, action = whole
-    state = row.merged("position = %s", position)["old" if action == "deleted" else "new"]
-    return row.defaults | state | row.merged(f"{bound} > %s AND position < %s", last, position, order="DESC")["old"]
+        state = _present(model, key, using)
+        return state | row.merged(row.changes(f"{bound} > %s", last)[::-1])["old"]
+    state = row.merged([whole.data])["old" if whole.action == "deleted" else "new"]
+    changes = row.changes(f"{bound} > %s AND position < %s", last, whole.position)
+    return row.defaults | state | row.merged(changes[::-1])["old"]
+
+
+class _Recorded(NamedTuple):
+    position: int
+    action: str
+    data: str
 
 
 class _RowLog:
@@ -151,32 +157,36 @@ class _RowLog:
             self._former |= present_names(fields)
             self.defaults |= {name.removeprefix("new_"): value for name, value in fields.defaults.items()}
 
-    def nearest(self, actions: Collection[str], condition: str, value: int, order: str) -> tuple[int, str] | None:
-        """Return position and action of the last ("DESC") or first ("ASC") event of these actions."""
+    def nearest(self, actions: Collection[str], condition: str, value: int, order: str) -> _Recorded | None:
+        """Return the last ("DESC") or first ("ASC") event of these actions."""
+        ids = ", ".join(str(type_id) for type_id, action in self._actions.items() if action in actions)
         found = self._rows(
-            f"SELECT position, type_id {self._from(actions)} AND {condition} ORDER BY position {order} LIMIT 1",
+            f"SELECT position, type_id, data FROM eventfold_event WHERE type_id IN ({ids}) AND {self._slot} = %s "
+            f"AND {condition} ORDER BY position {order} LIMIT 1",
             self._key,
             value,
         )
-        return (found[0][0], self._actions[found[0][1]]) if found else None
+        return _Recorded(found[0][0], self._actions[found[0][1]], found[0][2]) if found else None
 
-    def merged(self, condition: str, *values: int, order: str = "ASC") -> dict[str, dict[str, Any]]:
-        """Return what events say before ("old") and after ("new"); of several, what the last in this order says."""
-        rows = self._rows(
-            f"SELECT data {self._from(TrackedEvents._fields)} AND {condition} ORDER BY position {order}",
+    def changes(self, condition: str, *values: int) -> list[str]:
+        """Return the data of the changes, oldest first: of one type, so that the index has them in this order."""
+        changed = next((type_id for type_id, action in self._actions.items() if action == "changed"), 0)
+        found = self._rows(
+            f"SELECT data FROM eventfold_event WHERE type_id = {changed} AND {self._slot} = %s AND {condition} "
+            "ORDER BY position",
             self._key,
             *values,
         )
+        return [data for (data,) in found]
+
+    def merged(self, datas: list[str]) -> dict[str, dict[str, Any]]:
+        """Return what events say before ("old") and after ("new"); of several, what the last one says."""
         found: dict[str, Any] = {}
-        for data in json.loads(f"[{','.join(data for (data,) in rows)}]"):  # one call is several times as fast
+        for data in json.loads(f"[{','.join(datas)}]"):  # one call is several times as fast
             if self._former:
                 data = {self._former.get(name, name): value for name, value in data.items()}
             found.update(data)
         return parts_of(found, {})
-
-    def _from(self, actions: Collection[str]) -> str:
-        ids = ", ".join(str(type_id) for type_id, action in self._actions.items() if action in actions)
-        return f"FROM eventfold_event WHERE type_id IN ({ids}) AND {self._slot} = %s"
 
     def _rows(self, sql: str, *parameters: Any) -> list[Any]:
         with self._connection.cursor() as cursor:
