@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks import machine, report
 
-WORKS = ("append", "index", "create", "bulk", "bootstrap", "fold", "replay", "memory")
+WORKS = ("append", "index", "create", "bulk", "bootstrap", "past", "fold", "replay", "memory")
 HERE = Path(__file__).parent
 
 

@@ -13,7 +13,7 @@ from eventfold.django.tracking import registry
 from eventfold.django.tracking.verify import Comparison
 from tests.django.loans.models import Author, Book, Library, Place, Shelf
 from tests.django.loans.read_models import BookList
-from tests.django.museum.models import Coin, Piece, Seat
+from tests.django.museum.models import Coin, Piece, Seat, Sign
 from tests.django.test_past_tables import head, without_triggers
 from tests.django.test_tracking import VALUES
 
@@ -130,6 +130,16 @@ def test_what_is_recorded_is_what_a_trigger_would_have(make, table, change):
     run(label, repair=True)
     assert is_clean(label)
     assert history(row).first().action == "deleted"
+
+
+def test_keys_in_an_order_of_their_own_find_their_rows():
+    Sign.objects.bulk_create([Sign(text=text) for text in ("b", "A", "Z", "c", "É", "é", "_")])
+    Sign.objects.filter(text="a").update(height=2)
+    assert is_clean("museum.Sign")
+    without_triggers("museum_sign", "UPDATE museum_sign SET height = 5 WHERE text IN ('Z', 'c')")
+    lines, _ = run("museum.Sign", repair=True)
+    assert [line.partition(":")[0] for line in lines[:2]] == ["museum.Sign Z", "museum.Sign c"]
+    assert is_clean("museum.Sign")
 
 
 def test_a_masked_field_differs_only_where_it_is_null():

@@ -1,6 +1,7 @@
 """`history()` is a query set."""
 
 import datetime
+import pickle
 import uuid
 
 import pytest
@@ -9,7 +10,8 @@ from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 from django.views.generic import ListView
 
-from eventfold.django import Change, history
+from eventfold.django import Change, events_of, history
+from eventfold.django.tracking.changes import change_model
 from eventfold.errors import ImmutableEvent
 from tests.django.loans.models import Author, Book, Library, Place, Shelf, Untold
 from tests.django.museum.models import Coin, Piece, Seat
@@ -132,3 +134,29 @@ def test_keys_of_every_kind_find_their_row(row, change):
     changed, created = history(row)
     assert (changed.new, created.action) == (change, "created")
     assert history(type(row)).count() == 2
+
+
+def test_asking_for_it_makes_no_event_type_anew():
+    change_model.cache_clear()
+    before = events_of(Book)
+    history(Book)
+    assert events_of(Book) is before
+
+
+def test_a_change_can_be_kept_and_loaded_again(shelf):
+    change = history(shelf)[0]
+    kept = pickle.loads(pickle.dumps(change))
+    assert (kept, kept.new, kept.created) == (change, change.new, change.created)
+    partly = history(shelf).defer("data").first()
+    assert partly.new == change.new
+    partly.refresh_from_db()
+    assert partly == change
+    counted = models.Subquery(
+        history(Shelf)
+        .filter(key=models.OuterRef("pk"))
+        .order_by()
+        .values("key")
+        .annotate(n=models.Count("*"))
+        .values("n")
+    )
+    assert dict(Shelf.objects.annotate(changes=counted).values_list("mark", "changes")) == {"a": 3, "b": 1}

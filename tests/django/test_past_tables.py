@@ -1,15 +1,20 @@
 """`past()`: tables as they were."""
 
+import asyncio
 import datetime
 import sqlite3
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, connections, transaction
+from django.core.exceptions import SynchronousOnlyOperation
+from django.core.management import call_command
+from django.db import DatabaseError, connection, connections, transaction
 from django.db.models import Count, F
+from django.test.utils import CaptureQueriesContext
 
 from eventfold.django import NotRecorded, PastError, as_of, history, past
 from eventfold.django.tracking.past import _ATTRIBUTE
+from eventfold.django.tracking.past_table import PastTable
 from tests.django.books.events import BookBorrowed
 from tests.django.loans.models import Author, Book, BookProxy, Library, Place, Shelf
 from tests.django.museum.models import Artist, Coin, Painting, Piece, Room, Seat
@@ -272,3 +277,72 @@ def test_what_no_longer_fits_its_field_is_null():
     Shelf.objects.update(row=1)
     with past(then):
         assert Shelf.objects.get().row is None
+
+
+def test_it_asks_not_to_be_used_from_async_code():
+    async def read():
+        with past(0):
+            pass
+
+    with pytest.raises(SynchronousOnlyOperation):
+        asyncio.run(read())
+
+
+def test_a_database_without_a_log_is_named(monkeypatch):
+    monkeypatch.setattr("eventfold.django.tracking.past.has_log", lambda connection: False)
+    with pytest.raises(NotRecorded, match="has no event log"), past(0):
+        pass
+
+
+def test_a_table_is_made_once_and_only_if_it_is_read():
+    Shelf.objects.create(mark="a", row=1)
+    with past(head()), CaptureQueriesContext(connection) as queries:
+        assert Coin.objects.count() == 0
+        assert len([query for query in queries if "eventfold: past" in query["sql"]]) == 1
+        for _ in range(3):
+            assert Shelf.objects.count() == 1
+        made = [query["sql"] for query in queries if "eventfold: past" in query["sql"]]
+        assert made == ["eventfold: past of museum.Coin", "eventfold: past of loans.Shelf"]
+        assert sorted(temporary_tables()) == ["loans_shelf", "museum_coin"]
+
+
+def test_columns_and_indexes_are_those_of_the_table():
+    piece = Piece.objects.create(name="Vase", weight=2)
+    with past(head()), connection.cursor() as cursor:
+        assert Piece.objects.get(name="VASE", loud="VASE") == piece
+        described = "SELECT name, hidden FROM pragma_table_xinfo('museum_piece', '{}')"
+        columns = [cursor.execute(described.format(schema)).fetchall() for schema in ("main", "temp")]
+        assert columns[0] == columns[1]
+        for lookup in ({"weight": 2}, {"name": "vase"}, {"part_of": piece}, {"pk": piece.pk}):
+            assert "SEARCH museum_piece USING" in Piece.objects.filter(**lookup).explain(), lookup
+        assert "USING" in piece.artists.all().explain()
+
+
+def test_after_a_bootstrap_the_whole_table_is_known():
+    without_triggers("loans_shelf", "INSERT INTO loans_shelf (mark, row) VALUES ('a', 1), ('b', 2), ('c', 3)")
+    before = head()
+    Shelf.objects.filter(mark="b").update(row=20)
+    call_command("events", "bootstrap", "loans.Shelf", verbosity=0)
+    call_command("events", "verify", "loans.Shelf", verbosity=0)
+    known = head()
+    Shelf.objects.filter(mark="a").delete()
+    Shelf.objects.update(row=0)
+    with past(known):
+        assert list(Shelf.objects.order_by("mark").values_list("mark", "row")) == [("a", 1), ("b", 20), ("c", 3)]
+    with past(before), pytest.raises(NotRecorded, match="knows from later events only"):
+        Shelf.objects.count()
+    assert [change.action for change in history(Shelf(mark="b"))] == ["changed", "existed", "changed"]
+    assert as_of(Shelf(mark="b"), before + 1).row == 20
+    with pytest.raises(NotRecorded, match="it was there before"):
+        as_of(Shelf(mark="a"), before)
+
+
+def test_a_table_that_could_not_be_made_is_not_taken_for_the_past(monkeypatch):
+    Shelf.objects.create(mark="a", row=1)
+    with past(head()):
+        with monkeypatch.context() as patched:
+            patched.setattr(PastTable, "_indexes", lambda self: ["no statement"])
+            with pytest.raises(DatabaseError, match="syntax"):
+                Shelf.objects.count()
+        assert temporary_tables() == []
+        assert Shelf.objects.count() == 1

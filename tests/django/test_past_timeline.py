@@ -5,10 +5,9 @@ import re
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.test.utils import override_settings
 
-from eventfold.django import history
+from eventfold.django import history, metadata
 from tests.django.loans.models import Book, BookProxy, Library, Shelf
 from tests.django.museum.models import Coin, Piece, Seat
 from tests.django.test_past_tables import without_triggers
@@ -25,16 +24,12 @@ def lines_of(row, **options):
     ]
 
 
-def with_metadata(position, text):
-    with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO eventfold_metadata (position, metadata) VALUES (%s, %s)", [position, text])
-
-
 def test_who_when_and_what_from_old_to_new():
     book = Book.objects.create(title="Emma", price="1.50", secret="x")
     book.title, book.published, book.secret = "Persuasion " * 9, "2020-01-02", "y"
-    book.save()
-    with_metadata(history(book)[0].position, '{"user": "ann", "path": "/books/"}')
+    with metadata(user="ann", path="/books/"):
+        book.save()
+    assert history(book)[0].metadata == {"user": "ann", "path": "/books/"}
     book.delete()
     label = f"loans.Book:{history(Book).first().key}"
     assert lines_of(label) == [

@@ -117,3 +117,47 @@ def test_a_state_that_the_model_refuses_today_is_not_brought_back():
     with pytest.raises(ValidationError):
         revert(shelf, wrong)
     assert Shelf.objects.get().row == 2
+
+
+def test_a_child_goes_back_with_its_parent():
+    library = Library.objects.create(name="Main", seats=1)
+    then = history(library)[0].position
+    Library.objects.update(name="Central", seats=2)
+    back = revert(library, then)
+    assert (back.name, back.seats) == ("Main", 1)
+    assert Library.objects.values_list("name", "seats").get() == ("Main", 1)
+    Library.objects.all().delete()
+    revert(library, then)
+    assert Library.objects.values_list("name", "seats").get() == ("Main", 1)
+
+
+def test_what_was_never_recorded_is_said_so():
+    with pytest.raises(NotRecorded, match=r"loans\.Shelf x: nothing is recorded.*events bootstrap loans\.Shelf"):
+        as_of(Shelf(mark="x"), 1)
+    with pytest.raises(NotRecorded, match="nothing is recorded"):
+        revert(Shelf(mark="x"), 1)
+    with pytest.raises(LookupError, match="not tracked"):
+        as_of(Untold(pk=1), 1)
+    with pytest.raises(TypeError, match=r"within past\(when\), all of Shelf\.objects"):
+        as_of(Shelf, 1)
+
+
+def test_a_row_cannot_go_back_to_before_it_was_made():
+    shelf = Shelf.objects.create(mark="a", row=1)
+    first = history(shelf).get().position
+    with pytest.raises(Shelf.DoesNotExist, match=r"loans\.Shelf a was not there at"):
+        revert(shelf, first - 1)
+    with pytest.raises(Shelf.DoesNotExist):
+        diff(shelf, first - 1, first)
+    assert history(shelf).count() == 1
+
+
+def test_a_validation_that_the_model_has_refuses_before_anything_is_saved():
+    Book.objects.create(title="")
+    book = Book.objects.get()
+    Book.objects.update(title="Emma", pages=3)
+    with pytest.raises(ValidationError) as refused:
+        revert(book, history(book).last().position)
+    assert refused.value.message_dict == {"title": ["This field cannot be blank."]}
+    assert Book.objects.values_list("title", "pages").get() == ("Emma", 3)
+    assert history(book).count() == 2

@@ -81,7 +81,7 @@ class KeepEventViews(Operation):
                 continue
             model = state.apps.get_model(app_label, model_state.name_lower)
             if router.allow_migrate_model(connection.alias, model):
-                event_views.sync_view(connection, model, _one_off_defaults(model_state.name_lower, operations))
+                event_views.sync_view(connection, model, one_off_defaults(model_state.name_lower, operations))
 
 
 def join_plan(plan: Plan | None = None, apps: Any = global_apps, using: str = DEFAULT_DB_ALIAS, **kwargs: Any) -> None:
@@ -158,7 +158,7 @@ def _rename(connection: Any, app_label: str, operation: Operation, backward: boo
         event_views.rename_field(connection, f"{app_label}.{operation.model_name}", old, new)
 
 
-def _one_off_defaults(model_name: str, operations: Sequence[Operation]) -> dict[str, Any]:
+def one_off_defaults(model_name: str, operations: Sequence[Operation]) -> dict[str, Any]:
     """The defaults that makemigrations asked for, which the field itself does not keep."""
     return {
         operation.name: operation.field.get_default()

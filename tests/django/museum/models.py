@@ -52,3 +52,10 @@ class Seat(models.Model):
     row = models.IntegerField()
     mark = models.CharField(max_length=5)
     taken = models.BooleanField(default=False)
+
+
+class Sign(models.Model):
+    """A text as a key, whose order is not that of the log."""
+
+    text = models.CharField(max_length=20, primary_key=True, db_collation="NOCASE")
+    height = models.IntegerField(default=0)

@@ -15,6 +15,8 @@ from django.db import connections, models, router
 from django.db.models.sql import Query
 from django.db.models.sql.datastructures import BaseTable
 
+from eventfold.django.constants import VIEW_FEATURE
+from eventfold.django.declared import table_model
 from eventfold.django.kinds import json_value, kind_of
 from eventfold.django.specification import column_kind, stored, target_of
 from eventfold.django.tracking import registry
@@ -106,6 +108,10 @@ class Change(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise ImmutableEvent("A recorded event cannot be deleted")
 
+    def __reduce__(self) -> Any:
+        # the class has no name that pickle could find
+        return _empty_change, (self.tracked._meta.label, self.whole), super().__reduce__()[2]
+
     def _tracked_model(self) -> Any:
         return next(model for model in tables_of(self.tracked) if model._meta.label == self.label)
 
@@ -128,14 +134,13 @@ def history(of: Any, using: str | None = None) -> Changes:
     model = model._meta.concrete_model
     events_of(model)  # raises LookupError
     tracking = registry.tracking_of(model)
-    assert tracking is not None
     using = using or (None if whole else of._state.db) or router.db_for_read(model)
     found: Changes = change_model(model, tracking, whole).objects.using(using)
     return found if whole else found.filter(key=event_key(model, of.pk, using))
 
 
 @cache
-def change_model(model: Any, tracking: Tracking, whole: bool) -> Any:
+def change_model(model: Any, tracking: Tracking | None, whole: bool) -> Any:
     """Make the class of the changes of a tracked model."""
     meta = type(
         "Meta",
@@ -145,8 +150,10 @@ def change_model(model: Any, tracking: Tracking, whole: bool) -> Any:
             "apps": Apps(),
             "managed": False,
             "db_table": _NO_TABLE,
+            "base_manager_name": "objects",
             "ordering": ("-position",),
             "default_permissions": (),
+            "required_db_features": [VIEW_FEATURE],  # as event types: nobody takes it for a table of the project
             "verbose_name": f"change of {model._meta.verbose_name}",
             "verbose_name_plural": f"changes of {model._meta.verbose_name_plural}",
         },
@@ -154,6 +161,13 @@ def change_model(model: Any, tracking: Tracking, whole: bool) -> Any:
     attributes = {"__module__": __name__, "Meta": meta, "key": key_field(model), "tracked": model, "whole": whole}
     metaclass: Any = type(Change)
     return metaclass(f"{model._meta.object_name}Change", (Change,), attributes)
+
+
+def _empty_change(label: str, whole: bool) -> Any:
+    model = table_model(label)
+    events_of(model)  # raises LookupError
+    change = change_model(model, registry.tracking_of(model), whole)
+    return change.__new__(change)
 
 
 def tables_of(model: Any) -> list[Any]:

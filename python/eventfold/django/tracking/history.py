@@ -7,15 +7,17 @@ began is known as far back as its changes reach.
 
 import json
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db import connections, router, transaction
+from django.db import connections, router
 
+from eventfold.django.kinds import AnyField
 from eventfold.django.tracking import registry
 from eventfold.django.tracking.changes import as_python, parts_of, present_names, stored_key
 from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_slot
 from eventfold.django.tracking.moments import Moment, NotRecorded, check_moment, microseconds
 from eventfold.django.tracking.registry import tracked_fields
+from eventfold.django.transactions import ImmediateAtomic
 from eventfold.django.type_fields import TypeFields
 
 
@@ -26,6 +28,8 @@ def as_of(of: Any, when: Moment, using: str | None = None) -> Any:
     there then, NotRecorded if the log does not reach so far back.
     """
     check_moment(when)
+    if isinstance(of, type):
+        raise TypeError(f"as_of() takes a row; within past(when), all of {of.__name__}.objects are as they were")
     model = type(of)._meta.concrete_model
     using = using or of._state.db or router.db_for_read(model)
     values = _values_as_of(model, of.pk, when, using)
@@ -58,20 +62,35 @@ def diff(of: Any, since: Moment, until: Moment, using: str | None = None) -> dic
 def revert(of: Any, to: Moment, using: str | None = None) -> Any:
     """Save a row as it was at a moment, which is one more change; a deleted row comes back. Return it.
 
-    It is validated first, as the model is today. Raises what as_of() raises, and ValidationError.
+    What changes is validated first, as the model is today. Raises what as_of() raises, ValidationError, LogLocked.
     """
     model = type(of)._meta.concrete_model
     using = using or of._state.db or router.db_for_write(model)
-    then = as_of(of, to, using)
-    with transaction.atomic(using=using):
+    with ImmediateAtomic(using):
+        then = as_of(of, to, using)
         present = model._base_manager.using(using).filter(pk=of.pk).first()
         row = present if present is not None else model()
-        for name, value in then.__dict__.items():
-            if name != "_state":
-                setattr(row, name, value)
-        row.full_clean(validate_unique=present is None)
+        row._state.db = using
+        unchanged = []
+        for field in model._meta.concrete_fields:
+            known = field.attname in then.__dict__
+            value = then.__dict__.get(field.attname)
+            if present is not None and (not known or value == _value(row, field)):
+                unchanged.append(field.name)
+            elif known:
+                setattr(row, field.attname, value)
+        # `blank` is what a form asks for: the column may be null
+        nulls = [field.name for field in model._meta.concrete_fields if field.null and _value(row, field) is None]
+        row.clean_fields(exclude=unchanged + nulls)
+        row.clean()
+        row.validate_unique()
+        row.validate_constraints()
         row.save(using=using, force_insert=present is None)
     return row
+
+
+def _value(row: Any, field: AnyField) -> Any:
+    return row.__dict__.get(field.attname)
 
 
 def state_as_of(model: Any, key: Any, when: Moment, using: str) -> dict[str, Any] | None:
@@ -83,8 +102,10 @@ def state_as_of(model: Any, key: Any, when: Moment, using: str) -> dict[str, Any
     bound, last = ("position", when) if isinstance(when, int) else ("created", microseconds(when))
     whole = row.nearest(("created", "existed", "deleted"), f"{bound} <= %s", last, "DESC")
     if whole is not None:
-        position, action = whole
-        return None if action == "deleted" else row.merged(f"position >= %s AND {bound} <= %s", position, last)["new"]
+        if whole.action == "deleted":
+            return None
+        changes = row.changes(f"position > %s AND {bound} <= %s", whole.position, last)
+        return row.defaults | row.merged([whole.data, *changes])["new"]
     first = row.nearest(TrackedEvents._fields, "position > %s", 0, "ASC")
     label = model._meta.label
     if first is None:
@@ -92,21 +113,28 @@ def state_as_of(model: Any, key: Any, when: Moment, using: str) -> dict[str, Any
             f"{label} {key}: nothing is recorded of it. If the row is there, it is from before tracking began: run "
             f"`manage.py events bootstrap {label}`, from then on it is known"
         )
-    position, action = first
     if row.nearest(TrackedEvents._fields, f"{bound} <= %s", last, "DESC") is None:
-        if action == "created":
+        if first.action == "created":
             return None
         raise NotRecorded(
-            f"{label} {key}: it was there before tracking began, and is known from position {position} on, not at "
-            f"{when}"
+            f"{label} {key}: it was there before tracking began, and is known from position {first.position} on, not "
+            f"at {when}"
         )
     # nothing before has all of the row: back from what has, taking the later changes away
     whole = row.nearest(("existed", "deleted"), f"{bound} > %s", last, "ASC")
     if whole is None:
-        return _present(model, key, using) | row.merged(f"{bound} > %s", last, order="DESC")["old"]
-    position, action = whole
-    state = row.merged("position = %s", position)["old" if action == "deleted" else "new"]
-    return state | row.merged(f"{bound} > %s AND position < %s", last, position, order="DESC")["old"]
+        # in this order: what is read later may have more changes, which are taken away too
+        state = _present(model, key, using)
+        return state | row.merged(row.changes(f"{bound} > %s", last)[::-1])["old"]
+    state = row.merged([whole.data])["old" if whole.action == "deleted" else "new"]
+    changes = row.changes(f"{bound} > %s AND position < %s", last, whole.position)
+    return row.defaults | state | row.merged(changes[::-1])["old"]
+
+
+class _Recorded(NamedTuple):
+    position: int
+    action: str
+    data: str
 
 
 class _RowLog:
@@ -122,35 +150,43 @@ class _RowLog:
         known = self._rows(f"SELECT id, name, fields FROM eventfold_type WHERE name IN ({marks})", *labels)
         self._actions = {type_id: labels[name] for type_id, name, _ in known}
         self._former: dict[str, str] = {}
-        for _, _, fields in known:
-            self._former |= present_names(TypeFields.load(fields))
+        self.defaults: dict[str, Any] = {}
+        """The JSON values, by field name, of fields that were added after an event that has all of the row."""
+        for _, _, text in known:
+            fields = TypeFields.load(text)
+            self._former |= present_names(fields)
+            self.defaults |= {name.removeprefix("new_"): value for name, value in fields.defaults.items()}
 
-    def nearest(self, actions: Collection[str], condition: str, value: int, order: str) -> tuple[int, str] | None:
-        """Return position and action of the last ("DESC") or first ("ASC") event of these actions."""
+    def nearest(self, actions: Collection[str], condition: str, value: int, order: str) -> _Recorded | None:
+        """Return the last ("DESC") or first ("ASC") event of these actions."""
+        ids = ", ".join(str(type_id) for type_id, action in self._actions.items() if action in actions)
         found = self._rows(
-            f"SELECT position, type_id {self._from(actions)} AND {condition} ORDER BY position {order} LIMIT 1",
+            f"SELECT position, type_id, data FROM eventfold_event WHERE type_id IN ({ids}) AND {self._slot} = %s "
+            f"AND {condition} ORDER BY position {order} LIMIT 1",
             self._key,
             value,
         )
-        return (found[0][0], self._actions[found[0][1]]) if found else None
+        return _Recorded(found[0][0], self._actions[found[0][1]], found[0][2]) if found else None
 
-    def merged(self, condition: str, *values: int, order: str = "ASC") -> dict[str, dict[str, Any]]:
-        """Return what events say before ("old") and after ("new"); of several, what the last in this order says."""
-        rows = self._rows(
-            f"SELECT data {self._from(TrackedEvents._fields)} AND {condition} ORDER BY position {order}",
+    def changes(self, condition: str, *values: int) -> list[str]:
+        """Return the data of the changes, oldest first: of one type, so that the index has them in this order."""
+        changed = next((type_id for type_id, action in self._actions.items() if action == "changed"), 0)
+        found = self._rows(
+            f"SELECT data FROM eventfold_event WHERE type_id = {changed} AND {self._slot} = %s AND {condition} "
+            "ORDER BY position",
             self._key,
             *values,
         )
+        return [data for (data,) in found]
+
+    def merged(self, datas: list[str]) -> dict[str, dict[str, Any]]:
+        """Return what events say before ("old") and after ("new"); of several, what the last one says."""
         found: dict[str, Any] = {}
-        for data in json.loads(f"[{','.join(data for (data,) in rows)}]"):  # one call is several times as fast
+        for data in json.loads(f"[{','.join(datas)}]"):  # one call is several times as fast
             if self._former:
                 data = {self._former.get(name, name): value for name, value in data.items()}
             found.update(data)
         return parts_of(found, {})
-
-    def _from(self, actions: Collection[str]) -> str:
-        ids = ", ".join(str(type_id) for type_id, action in self._actions.items() if action in actions)
-        return f"FROM eventfold_event WHERE type_id IN ({ids}) AND {self._slot} = %s"
 
     def _rows(self, sql: str, *parameters: Any) -> list[Any]:
         with self._connection.cursor() as cursor:

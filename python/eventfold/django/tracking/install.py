@@ -1,6 +1,6 @@
 """Putting the triggers on a tracked table, and the views of its event types beside them, on one database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import router, transaction
@@ -9,6 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from eventfold.django import event_views
 from eventfold.django.kinds import AnyField, kind_of
 from eventfold.django.tracking import trigger_sql
+from eventfold.django.tracking.added_defaults import added_defaults
 from eventfold.django.tracking.encoding_sql import json_of, native_way
 from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_parts, key_slot, make_events
 from eventfold.django.tracking.recorded_fields import recorded_kind
@@ -17,17 +18,23 @@ from eventfold.django.tracking.trigger_sql import PREFIX, Member, TrackedTable, 
 from eventfold.django.view_sql import quote_name
 
 
-def sync_tracking(connection: BaseDatabaseWrapper, model: Any, tracking: Tracking) -> bool:
+def sync_tracking(
+    connection: BaseDatabaseWrapper, model: Any, tracking: Tracking, one_off: Mapping[str, Any] = {}
+) -> bool:
     """Make triggers and views what a model, current or historical, says; return whether anything had to change.
 
-    Does nothing where the model has no table in this database, or the database no log.
+    `one_off` are defaults, by field name, that a migration gave to the rows of a field that keeps none. Does nothing
+    where the model has no table in this database, or the database no log.
     """
     table = model._meta.db_table
     if not _is_here(connection, model):
         return False
     with transaction.atomic(using=connection.alias):
         events = make_events(model, tracking)
-        changed = [event_views.sync_view(connection, event) for event in events]
+        changed = [
+            event_views.sync_view(connection, event, added_defaults(model, tracking, event, one_off))
+            for event in events
+        ]
         wanted = wanted_triggers(connection, model, tracking, events)
         found = found_triggers(connection, table)
         if found == wanted:

@@ -20,7 +20,7 @@ from django.db.models.signals import post_migrate, pre_migrate
 
 from eventfold.django import event_views
 from eventfold.django.constants import APP_LABEL
-from eventfold.django.migrate_hooks import flatten, model_names
+from eventfold.django.migrate_hooks import flatten, model_names, one_off_defaults
 from eventfold.django.tracking import registry
 from eventfold.django.tracking.event_types import ACTIONS
 from eventfold.django.tracking.install import drop_triggers, sync_tracking, tables_with_triggers
@@ -97,7 +97,8 @@ class KeepTriggers(_KeepTracking):
         for part in flatten(self.operation):
             _rename(connection, app_label, part, backward)
         for model, tracking in self._models(app_label, to_state):
-            sync_tracking(connection, model, tracking)
+            added = one_off_defaults(model._meta.model_name, list(flatten(self.operation)))
+            sync_tracking(connection, model, tracking, added)
         self._bring_back_lost(connection, to_state)
 
     def _bring_back_lost(self, connection: Any, state: Any) -> None:

@@ -164,6 +164,8 @@ class PastTable:
                 if (of_event := names.get(f"new_{field.name}")) is None:
                     continue  # a primary key does not change
                 described = event_field(of_event, known[label].fields)
+                if "places" in described:
+                    described["places"] = min(described["places"] or 0, _MOST_PLACES)
                 if described["kind"] != "binary":  # of which a fold would read nothing then
                     described["mixed"] = True  # a column may hold anything
                 if event is self._events.changed:

@@ -18,12 +18,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from eventfold.django import event_views
 from eventfold.django.event_views import TypeRow
 from eventfold.django.kinds import AnyField
-from eventfold.django.specification import column_kind
 from eventfold.django.tracking import registry
 from eventfold.django.tracking.changes import as_python, parts_of, present_names
 from eventfold.django.tracking.event_types import TrackedEvents, events_of, key_slot
 from eventfold.django.tracking.install import key_value, row_json
 from eventfold.django.tracking.moments import NotRecorded
+from eventfold.django.tracking.recorded_fields import recorded_kind
 
 ONLY_IN_TABLE = "only in the table"
 ONLY_IN_LOG = "only in the log"
@@ -166,7 +166,7 @@ class Comparison:
             return True
         known: TypeRow = self._types.created
         model_field = self._fields[name]
-        if column_kind(model_field) != "decimal" and len(known.fields.kinds.get(f"new_{name}", ())) < 2:
+        if recorded_kind(model_field) != "decimal" and len(known.fields.kinds.get(f"new_{name}", ())) < 2:
             return False
         try:  # recorded when the field was of another kind, or had other places
             alias = self._connection.alias

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections, router
+from django.db import DEFAULT_DB_ALIAS, connections, router
 
 from eventfold.django.event_views import table_names
 from eventfold.django.tracking import registry
@@ -57,7 +57,8 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     if not total:
         return
     if not options["repair"]:
-        again = " ".join(["manage.py events verify", *options["models"], "--repair"])
+        where = [] if alias == DEFAULT_DB_ALIAS else ["--database", alias]
+        again = " ".join(["manage.py events verify", *options["models"], "--repair", *where])
         raise CommandError(
             f"Tables and log differ in {total:,} row{'s' * (total > 1)}. `{again}` records what the tables have; "
             "many rows that the log does not know are the work of `manage.py events bootstrap`."
