@@ -115,6 +115,12 @@ std::int64_t EventLog::fold_pending(AppendListener* listener) {
   return given;
 }
 
+std::int64_t EventLog::append_selected(const std::string& insert) {
+  refuse_while_folding(connection());
+  connection().execute_untriggered(insert);
+  return connection().changes();
+}
+
 Position EventLog::head() { return info().head; }
 
 Version EventLog::stream_head(std::string_view stream) {

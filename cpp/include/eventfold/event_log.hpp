@@ -106,6 +106,9 @@ class EventLog {
   // Gives that range to the read models, in a transaction or savepoint; returns how many events it has.
   // Throws what an append with this listener throws.
   std::int64_t fold_pending(AppendListener* listener);
+  // Runs an INSERT into the log that selects what it appends, for a bootstrap; returns how many rows it has inserted.
+  // Its positions must be above every one that was given out, since the guard against REPLACE does not look at them.
+  std::int64_t append_selected(const std::string& insert);
   // The version of the last event of a stream, 0 where it has none.
   Version stream_head(std::string_view stream);
   LogInfo info();
