@@ -166,6 +166,9 @@ void bind_log(py::module_& module) {
       .def("fold_pending", &fold_pending, py::arg("read_models") = nullptr)
       .def("changes", &changes, py::arg("wanted"), py::arg("after"), py::arg("until"))
       .def("fold_and_find", &fold_and_find, py::arg("read_models") = nullptr, py::arg("wanted") = nullptr)
+      .def("append_selected",
+           native([](EventLog& log, const std::string& insert) { return log.append_selected(insert); }, std::string()),
+           py::arg("insert"))
       .def("read", &read_log, py::kw_only(), py::arg("types") = std::vector<std::string>(),
            py::arg("stream") = py::none(), py::arg("after") = 0, py::arg("until") = py::none(),
            py::arg("backward") = false, py::arg("limit") = py::none());

@@ -140,6 +140,12 @@ FoundChanges EventLog::changes(const WantedChanges& wanted, Position after, Posi
   return read_changes(connection(), wanted, after, until);
 }
 
+std::int64_t EventLog::append_selected(const std::string& insert) {
+  refuse_while_folding(connection());
+  connection().execute_untriggered(insert);
+  return connection().changes();
+}
+
 Position EventLog::head() { return info().head; }
 
 Version EventLog::stream_head(std::string_view stream) {

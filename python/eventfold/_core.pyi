@@ -125,6 +125,7 @@ class Log:
         submitted: Batch | None = None,
         keeps_folded: bool = False,
     ) -> Appended: ...
+    def append_selected(self, insert: str) -> int: ...
     def changes(
         self,
         wanted: WantedChanges,

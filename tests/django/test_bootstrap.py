@@ -6,10 +6,12 @@ import json
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, connections
+from django.db import DatabaseError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
+from eventfold import _core
 from eventfold.django import as_of, events_of, history
+from eventfold.django.gate import native
 from eventfold.django.tracking.bootstrap import CannotBootstrap, bootstrap, only_one
 from eventfold.django.tracking.pace import Pace
 from tests.django.loans.models import Author, Book, Library, Place, Shelf
@@ -338,6 +340,18 @@ def test_keys_that_differ_in_case_only_are_two():
         cursor.execute("CREATE UNIQUE INDEX loans_shelf_mark ON loans_shelf (mark COLLATE BINARY)")
     shelves("x", "X", "y")
     assert bootstrap(Shelf, "default") == (3, 3)
+
+
+def test_triggers_fire_again_whatever_happens():
+    for insert in ("INSERT INTO nowhere SELECT 1", "INSERT INTO loans_shelf SELECT 'a', 1 UNION ALL SELECT 'a', 2"):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            native(connection, insert, _core.Log.append_selected, insert)
+    shelves("b")
+    run("loans.Shelf")
+    Shelf.objects.create(mark="c")
+    assert history(Shelf(mark="c"))[0].action == "created"
+    with connection.cursor() as cursor, pytest.raises(DatabaseError, match="given out before"):
+        cursor.execute("INSERT OR REPLACE INTO eventfold_event SELECT * FROM eventfold_event ORDER BY position LIMIT 1")
 
 
 def test_two_at_once_are_refused():

@@ -182,6 +182,15 @@ def test_a_second_one_is_refused_while_the_first_runs_and_not_when_it_was_killed
     assert "shop.Item: 10 rows" in project.run("events", "bootstrap")
 
 
+def test_where_sqlite_is_reached_by_a_cursor_alone_it_says_the_same(project, monkeypatch):
+    given_rows(project, 300)
+    monkeypatch.setenv("EVENTFOLD_SQLITE_WAY", "dbapi")
+    assert "shop.Item: 300 rows have their first event now" in project.run("events", "bootstrap")
+    monkeypatch.undo()
+    assert "shop.Item: 0 rows" in project.run("events", "bootstrap")
+    check(project, 300)
+
+
 KEYS = """
 import uuid
 from eventfold.django import track

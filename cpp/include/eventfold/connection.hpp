@@ -68,6 +68,8 @@ class Connection {
   virtual Statement& prepare(std::string_view sql) = 0;
   // One or more statements, without parameters or rows.
   virtual void execute_script(const std::string& sql) = 0;
+  // The same without triggers, where the connection can do that; TEMP ones are fired even so.
+  virtual void execute_untriggered(const std::string& sql) { execute_script(sql); }
   // Whether a transaction is open on this connection.
   virtual bool in_transaction() = 0;
   // Rows changed by the last statement that was run.

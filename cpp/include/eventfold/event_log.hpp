@@ -111,6 +111,9 @@ class EventLog {
   std::optional<PendingChanges> fold_and_find(AppendListener* listener, const WantedChanges* wanted);
   // The events of a range that somebody follows; if there are many, the first of them.
   FoundChanges changes(const WantedChanges& wanted, Position after, Position until);
+  // Runs an INSERT into the log that selects what it appends, for a bootstrap; returns how many rows it has inserted.
+  // Its positions must be above every one that was given out, since the guard against REPLACE does not look at them.
+  std::int64_t append_selected(const std::string& insert);
   // The version of the last event of a stream, 0 where it has none.
   Version stream_head(std::string_view stream);
   LogInfo info();

@@ -174,6 +174,24 @@ void SqliteConnection::execute_script(const std::string& sql) {
   if (result != SQLITE_OK) fail(result, true);
 }
 
+void SqliteConnection::execute_untriggered(const std::string& sql) {
+  class NoTriggers {
+   public:
+    explicit NoTriggers(sqlite3* handle) : handle_(handle) {
+      sqlite3_db_config(handle_, SQLITE_DBCONFIG_ENABLE_TRIGGER, -1, &enabled_);
+      sqlite3_db_config(handle_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+    }
+    NoTriggers(const NoTriggers&) = delete;
+    NoTriggers& operator=(const NoTriggers&) = delete;
+    ~NoTriggers() { sqlite3_db_config(handle_, SQLITE_DBCONFIG_ENABLE_TRIGGER, enabled_, nullptr); }
+
+   private:
+    sqlite3* handle_;
+    int enabled_ = 1;
+  } no_triggers(handle());
+  execute_script(sql);
+}
+
 bool SqliteConnection::in_transaction() { return sqlite3_get_autocommit(handle()) == 0; }
 
 std::int64_t SqliteConnection::changes() { return sqlite3_changes64(handle()); }

@@ -47,6 +47,7 @@ class SqliteConnection final : public ManagedConnection {
              RowVisitor& visitor) override;
   Statement& prepare(std::string_view sql) override { return cached(sql); }
   void execute_script(const std::string& sql) override;
+  void execute_untriggered(const std::string& sql) override;
   bool in_transaction() override;
   std::int64_t changes() override;
   std::unique_ptr<Connection> open_reader() override;

@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 
 from django.db import connections, router
 
+from eventfold import _core
 from eventfold.django import event_views
 from eventfold.django.connection import present_log
+from eventfold.django.gate import native
 from eventfold.django.tracking import inline, registry
 from eventfold.django.tracking.bootstrap_sql import BootstrapSql, row_order
 from eventfold.django.tracking.event_types import events_of
@@ -144,9 +146,8 @@ class _Bootstrap:
         some_event = self._sql.some_event(self._after, until)
         all_rows = some_event is not None and self._one(some_event) is None
         beyond = head if head > last_position else None
-        with self._connection.cursor() as cursor:
-            cursor.execute(self._sql.insert(self._after, until, created, beyond, all_rows=all_rows))
-            events = cursor.rowcount
+        insert = self._sql.insert(self._after, until, created, beyond, all_rows=all_rows)
+        events = native(self._connection, insert, _core.Log.append_selected, insert)
         inline.fold_new(self._connection)
         self._after = until
         return rows, events
