@@ -13,6 +13,7 @@ from django.db.models import F
 from eventfold import EventLog
 from eventfold.django import metadata, translate
 from eventfold.django.connection import database_of
+from eventfold.django.tracking.bootstrap import bootstrap
 from eventfold.django.tracking.translate import TranslationError, translations, untranslate
 from tests.django.books.events import BookBorrowed
 from tests.django.loans.events import Lent
@@ -358,3 +359,31 @@ def test_no_query_is_added_to_those_that_the_app_counts(ann, django_assert_num_q
     book.title = "x"
     with django_assert_num_queries(1):
         book.save(update_fields=["title"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_bootstrap_gives_the_domain_events_of_today_and_none_twice(ann, bob, seen):
+    raw = sqlite3.connect(connection.settings_dict["NAME"])
+    triggers = raw.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'loans_book'"
+    ).fetchall()
+    with raw:  # as it was before tracking began
+        for name, _ in triggers:
+            raw.execute(f'DROP TRIGGER "{name}"')
+        for title, borrower in (("lent", ann.pk), ("in", None), ("moved", ann.pk), ("renamed", ann.pk)):
+            raw.execute(
+                "INSERT INTO loans_book (title, borrowed_by_id, available, secret, note) VALUES (?, ?, 1, '', '')",
+                [title, borrower],
+            )
+        for _, sql in triggers:
+            raw.execute(sql)
+    raw.close()
+    Book.objects.filter(title="moved").update(borrowed_by=bob)
+    Book.objects.filter(title="renamed").update(pages=7)
+    assert [call[1:] for call in seen] == [("ann", "bob")]
+    bootstrap(Book, "default")
+    assert [call[1:] for call in seen[1:]] == [(None, "ann"), (None, "ann")]
+    titles = dict(Book.objects.values_list("pk", "title"))
+    assert [(titles[book], to) for book, to in lent()] == [("moved", "bob"), ("lent", "ann"), ("renamed", "ann")]
+    bootstrap(Book, "default")
+    assert len(lent()) == 3
