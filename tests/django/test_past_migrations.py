@@ -112,3 +112,34 @@ def test_the_timeline_has_the_names_of_today(project):
     lines = [line.strip() for line in project.run("events", "show", "shop.Book:1", "--limit", "2").splitlines()]
     assert 'title: "Emma" -> "Persuasion"' in lines
     assert 'colour: "red" -> "blue"' in lines
+
+
+def test_a_default_is_only_asked_for_when_its_field_is_added(tmp_path):
+    project = Project(tmp_path)
+    first = """
+        from pathlib import Path
+        from eventfold.django import track
+
+        def counted():
+            with Path("calls").open("a") as calls:
+                calls.write("x")
+            return 7
+
+        @track
+        class Item(models.Model):
+            size = models.IntegerField(default=1)
+    """
+    project.models(first)
+    project.update()
+    project.python("from shop.models import Item; Item.objects.create()")
+    project.models(first + "        count = models.IntegerField(default=counted)\n")
+    project.update()
+    assert (tmp_path / "calls").read_text()
+    assert "all as the log says" in project.run("events", "verify")
+    (tmp_path / "calls").write_text("")
+    project.models(
+        first.replace("size =", "width =")
+        + "        count = models.IntegerField(default=counted)\n        note = models.TextField(default='')\n"
+    )
+    project.update()
+    assert not (tmp_path / "calls").read_text()

@@ -1,6 +1,6 @@
 """What a field had in the rows that were there when it was added: no trigger sees that, but the field says it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db.models import NOT_PROVIDED
@@ -10,32 +10,51 @@ from eventfold.django.tracking.event_types import MASKED
 from eventfold.django.tracking.registry import Tracking, tracked_fields
 from eventfold.errors import InvalidEvent
 
+_PREFIX = "new_"
 
-def added_defaults(model: Any, tracking: Tracking, event: Any, one_off: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what rows recorded by BookCreated or BookExisted have in fields that the event does not know.
 
-    By the names of the event's fields. A default that is another one at each call is not known.
+class AddedDefaults(Mapping[str, Any]):
+    """What rows recorded by BookCreated or BookExisted have in fields that the event does not know.
+
+    By the names of the event's fields. A default is computed when it is asked for, which is only when the field was
+    just added: it may be a function of the project's that asks the database.
     """
-    if not event.__name__.endswith(("Created", "Existed")):
-        return {}
-    found = {}
-    for field in tracked_fields(model, tracking):
-        name = f"new_{field.name}"
-        value = one_off[field.name] if field.name in one_off else _default(field)
-        if value is None:
-            continue
-        if field.name in tracking.mask:
+
+    def __init__(self, model: Any, tracking: Tracking, event: Any, one_off: Mapping[str, Any]) -> None:
+        self._fields = {f"{_PREFIX}{field.name}": field for field in tracked_fields(model, tracking)}
+        self._tracking = tracking
+        self._event = event
+        self._one_off = one_off
+        self._found: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._fields:
+            raise KeyError(name)
+        if name not in self._found:
+            self._found[name] = self._compute(name, self._fields[name])
+        if self._found[name] is None:
+            raise KeyError(name)
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._fields if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _compute(self, name: str, field: AnyField) -> Any:
+        value = self._one_off[field.name] if field.name in self._one_off else _default(field)
+        if value is not None and field.name in self._tracking.mask:
             value = MASKED
         try:
-            json_value(event._meta.get_field(name), value)
+            json_value(self._event._meta.get_field(name), value)
         except InvalidEvent:
-            continue  # no migration fails for it
-        found[name] = value
-    return found
+            return None  # no migration fails for it
+        return value
 
 
 def _default(field: AnyField) -> Any:
-    """What Django writes into the rows of a table when it adds the field."""
+    """What Django writes into the rows of a table when it adds the field; None for one that is new at each call."""
     if field.has_default():
         value = field.get_default()
         return value if value == field.get_default() else None

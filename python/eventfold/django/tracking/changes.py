@@ -103,9 +103,11 @@ class Change(models.Model):
         return self._python_values("new")
 
     def save_base(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raise ImmutableEvent."""
         raise ImmutableEvent("A recorded event cannot be changed. Save the row")
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raise ImmutableEvent."""
         raise ImmutableEvent("A recorded event cannot be deleted")
 
     def __reduce__(self) -> Any:

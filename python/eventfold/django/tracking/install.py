@@ -9,7 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from eventfold.django import event_views
 from eventfold.django.kinds import AnyField, kind_of
 from eventfold.django.tracking import trigger_sql
-from eventfold.django.tracking.added_defaults import added_defaults
+from eventfold.django.tracking.added_defaults import AddedDefaults
 from eventfold.django.tracking.encoding_sql import json_of, native_way
 from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_parts, key_slot, make_events
 from eventfold.django.tracking.recorded_fields import recorded_kind
@@ -31,8 +31,11 @@ def sync_tracking(
         return False
     with transaction.atomic(using=connection.alias):
         events = make_events(model, tracking)
+        whole = (events.created, events.existed)
         changed = [
-            event_views.sync_view(connection, event, added_defaults(model, tracking, event, one_off))
+            event_views.sync_view(
+                connection, event, AddedDefaults(model, tracking, event, one_off) if event in whole else {}
+            )
             for event in events
         ]
         wanted = wanted_triggers(connection, model, tracking, events)
