@@ -1,5 +1,6 @@
 """`python -m tests.compat [module …]`: compare Django's suite, plain and tracked; all modules if none is named."""
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ def main(modules: Sequence[str]) -> int:
     print(f"Django {django.__version__}")
     print(line("module", COLUMNS))
     totals, wrong = [0] * (len(COLUMNS) - 1), []
-    with ThreadPoolExecutor() as pool:  # each run is a process of its own
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each run is a process of its own
         for module, (numbers, found) in zip(modules, pool.map(compare, modules), strict=True):
             print(line(module, [*numbers, len(found)]), flush=True)
             totals = [total + number for total, number in zip(totals, numbers, strict=True)]

@@ -4,7 +4,10 @@ import pytest
 from django.core.management.color import no_style
 from django.db import connection
 
-from tests.django.loans.models import Shelf
+from tests.django.loans.events import Lent
+from tests.django.loans.models import Book, Shelf
+from tests.django.loans.read_models import BookList
+from tests.django.project import Project
 
 pytestmark = pytest.mark.django_db
 
@@ -22,3 +25,66 @@ def test_what_execute_returns_has_the_rows():
 def test_flush_finds_the_tables_that_refer_to_others():
     statements = connection.ops.sql_flush(no_style(), ["loans_author"], allow_cascade=True)  # asks by WITH
     assert sorted(statements) == ['DELETE FROM "loans_author";', 'DELETE FROM "loans_book_authors";']
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_an_app_begins_by_sql_is_joined():
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN IMMEDIATE")
+        book = Book.objects.create(title="Emma")
+        assert BookList.objects.get().title == "Emma"
+        Lent.objects.create(book=book.pk, to="ann")
+        cursor.execute("ROLLBACK")
+        assert (Book.objects.count(), BookList.objects.count(), Lent.objects.count()) == (0, 0, 0)
+        cursor.execute("BEGIN")
+        Book.objects.create(title="Emma")
+        cursor.execute("COMMIT")
+    assert (Book.objects.count(), BookList.objects.count()) == (1, 1)
+
+
+def test_an_app_writes_before_the_others_are_ready(tmp_path):
+    project = Project(tmp_path)
+    project.models(
+        """
+        from eventfold.django import translate
+
+        class Book(models.Model):
+            title = models.CharField(max_length=50)
+
+        class Titled(Event):
+            title = models.CharField()
+
+        @translate("shop.Book", "title")
+        def titled(book, old, new):
+            return Titled(title=new)
+        """
+    )
+    project.write("shop/events.py", "from eventfold.django import track\nfrom shop.models import Book\ntrack(Book)")
+    project.update()
+    project.python("from shop.models import Book; Book.objects.create(title='Emma')")
+    project.write(
+        "shop/apps.py",
+        """
+        import warnings
+        from django.apps import AppConfig
+
+        class ShopConfig(AppConfig):
+            name = "shop"
+
+            def ready(self):
+                from shop.models import Book
+                warnings.simplefilter("ignore")  # Django's, of just this
+                Book.objects.create(title="Sanditon")
+        """,
+    )
+    printed = project.python(
+        "from shop.models import Book, Titled; print(Book.objects.count(), Titled.objects.count())"
+    )
+    assert printed == "2 1\n"
+    project.python("from shop.models import Book; Book.objects.create(title='Persuasion')")  # and Sanditon once more
+    assert [title for (title,) in project.rows("SELECT title FROM shop_titled ORDER BY position")] == [
+        "Emma",
+        "Sanditon",
+        "Sanditon",
+        "Persuasion",
+    ]

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache, partial
 from typing import Any
 
+from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, pre_migrate
@@ -106,7 +107,7 @@ def before_append(connection: Any) -> AbstractContextManager[None] | None:
     """Follow earlier events, before an append folds them without more ado; return the transaction for both."""
     if _FOLLOWED in connection.__dict__ or not (translates() or listened()):
         return None
-    if not connection.in_atomic_block:
+    if not connection.in_atomic_block and not _began_by_hand(connection):
         return _caught_up(connection)
     fold_new(connection)
     return None
@@ -125,9 +126,9 @@ def around_statement(execute: Callable[..., Any], sql: str, params: Any, many: b
         return execute(sql, params, many, context)
     connection = context["connection"]
     metadata_context.reach_triggers(connection)
-    if not is_followed():
+    if not apps.ready or not is_followed():  # apps that are not ready yet may declare what follows
         return execute(sql, params, many, context)
-    if not connection.in_atomic_block and connection.get_autocommit():
+    if not connection.in_atomic_block and connection.get_autocommit() and not _began_by_hand(connection):
         with ImmediateAtomic(connection.alias):
             return around_statement(execute, sql, params, many, context)
     if translates():
@@ -142,6 +143,12 @@ def around_statement(execute: Callable[..., Any], sql: str, params: Any, many: b
             result = cursor.cursor
     fold_new(connection)
     return result
+
+
+def _began_by_hand(connection: Any) -> bool:
+    """Whether the app executed BEGIN itself: Django knows of no transaction, and SQLite begins no second one."""
+    raw = connection.connection
+    return raw is not None and connection.get_autocommit() and not connection.in_atomic_block and raw.in_transaction
 
 
 def _begin(connection: Any) -> None:

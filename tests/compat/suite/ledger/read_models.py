@@ -35,5 +35,5 @@ def hear(sender, instance, **kwargs):
     called["receiver"] += 1
 
 
-for label in ("auth.UserCreated", "auth.UserChanged", "contenttypes.ContentTypeCreated"):
+for label in ("auth.UserCreated", "auth.UserChanged", "auth.GroupCreated"):
     post_save.connect(hear, sender=label, dispatch_uid=f"ledger {label}")
