@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from eventfold.django.recorded import Recorded as Recorded
     from eventfold.django.tracking.changes import Change as Change
     from eventfold.django.tracking.changes import history as history
+    from eventfold.django.tracking.event_types import TrackedEvent as TrackedEvent
     from eventfold.django.tracking.event_types import events_of as events_of
     from eventfold.django.tracking.history import as_of as as_of
     from eventfold.django.tracking.history import diff as diff
@@ -55,6 +56,7 @@ _MODULES = {
     "translate": "tracking.translate",
     "metadata": "metadata_context",
     "events_of": "tracking.event_types",
+    "TrackedEvent": "tracking.event_types",
     "history": "tracking.changes",
     "Change": "tracking.changes",
     "past": "tracking.past",
@@ -84,6 +86,7 @@ __all__ = [  # noqa: RUF022
     "translate",
     "metadata",
     "events_of",
+    "TrackedEvent",
     "history",
     "Change",
     "as_of",

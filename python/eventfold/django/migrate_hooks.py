@@ -27,7 +27,7 @@ from django.db.models.signals import post_migrate, pre_migrate
 
 from eventfold.django import event_views
 from eventfold.django.constants import APP_LABEL, is_event_model, is_event_options
-from eventfold.django.tracking.event_types import all_tracked_events
+from eventfold.django.tracking.event_types import all_tracked_events, own_classes
 
 Plan = Sequence[tuple[Migration, bool]]
 
@@ -89,12 +89,13 @@ def join_plan(plan: Plan | None = None, apps: Any = global_apps, using: str = DE
     if not plan or connections[using].vendor != "sqlite":
         return
     events = {(model._meta.app_label, model._meta.model_name) for model in apps.get_models() if is_event_model(model)}
+    tracked = own_classes()  # their views follow the tracked model
     for migration, backward in plan:
         operations: list[Operation] = []
         for operation in migration.operations:
             if isinstance(operation, KeepEventViews):
                 continue  # of a plan that was joined before
-            if not _concerns_events(migration.app_label, operation, events, backward):
+            if not _concerns_events(migration.app_label, operation, events, tracked, backward):
                 operations.append(operation)
             elif backward:  # operations are undone in reverse, so this one comes after
                 operations += [KeepEventViews(operation), operation]
@@ -112,11 +113,18 @@ def repair(plan: Plan | None = None, apps: Any = global_apps, using: str = DEFAU
         event_views.repair_views(connection, [*apps.get_models(), *all_tracked_events()])
 
 
-def _concerns_events(app_label: str, operation: Operation, events: set[tuple[str, str]], backward: bool) -> bool:
-    """Whether an operation may concern an event model; `events` are those that are known, and learns of more."""
+def _concerns_events(
+    app_label: str, operation: Operation, events: set[tuple[str, str]], tracked: set[tuple[str, str]], backward: bool
+) -> bool:
+    """Whether an operation may concern an event model; `events` are those that are known, and learns of more.
+
+    Of `tracked`, classes for events of tracked models, only the names matter here.
+    """
     concerned = False
     for part in flatten(operation):
         names = [(app_label, name) for name in model_names(part)]
+        if tracked.intersection(names) and not isinstance(part, RenameModel):
+            continue
         if isinstance(part, CreateModel) and is_event_options(part.options):
             events.update(names)
         elif isinstance(part, DeleteModel) and backward:

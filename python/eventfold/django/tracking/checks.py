@@ -4,14 +4,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from eventfold.django import event_views
+from eventfold.django.constants import is_event_model
 from eventfold.django.tracking import registry, translate
-from eventfold.django.tracking.event_types import events_of
+from eventfold.django.tracking.event_types import TrackedEvent, events_of, tracked_labels
 from eventfold.django.tracking.install import found_triggers, wanted_triggers
 
 
@@ -19,6 +20,7 @@ def connect() -> None:
     """Register the check."""
     register(check_tracking, Tags.database)
     register(check_translations, Tags.models)
+    register(check_names, Tags.models)
 
 
 def check_tracking(
@@ -48,6 +50,21 @@ def check_translations(app_configs: Sequence[AppConfig] | None = None, **kwargs:
             id="eventfold.E105",
         )
         for fault in translate.faults()
+    ]
+
+
+def check_names(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Report event classes that have the name of an event type of a tracked model."""
+    labels = {label.lower(): label for label in tracked_labels()}
+    return [
+        Error(
+            f"{model._meta.label} is an event class of your own, but this is the name of what a tracked model records.",
+            hint="Rename the class, or give the other one a name by a class that derives from TrackedEvent.",
+            obj=model,
+            id="eventfold.E106",
+        )
+        for model in apps.get_models()
+        if is_event_model(model) and not issubclass(model, TrackedEvent) and model._meta.label_lower in labels
     ]
 
 

@@ -3,24 +3,26 @@
 They live outside the app registry, so that they come with no migration, content type or permission; `events_of(Book)`
 has them. Each has `key`, the row's primary key, and for each field of the row `new_<field>`, its value after, or
 `old_<field>`, its value before: BookCreated and BookExisted have new ones, BookDeleted old ones, BookChanged both, of
-the fields that changed.
+the fields that changed. A class of the project's own may stand for one of them, under a name of its own.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from django.apps.registry import Apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
+from eventfold.django.event_base import EventBase
 from eventfold.django.events import Event
 from eventfold.django.kinds import AnyField, kind_of, slots_of
 from eventfold.django.tracking import registry
 from eventfold.django.tracking.recorded_fields import recorded_as
 from eventfold.django.tracking.registry import Tracking, tracked_fields
 
-ACTIONS = ("Created", "Changed", "Deleted", "Existed")
 MASKED = "********"
 
 _KEPT = ("max_length", "max_digits", "decimal_places", "encoder", "decoder")
@@ -35,8 +37,31 @@ class TrackedEvents(NamedTuple):
     existed: Any
 
 
-class TrackedEvent(Event):
-    """Base of the event types that are made for tracked models."""
+class TrackedEventBase(EventBase):
+    """Gives a class that says which events it stands for the fields that they have."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any], **kwargs: Any) -> Any:
+        tracks = attrs.get("Tracks")
+        if tracks is None:
+            return super().__new__(cls, name, bases, attrs, **kwargs)
+        model, action = _what_it_tracks(name, tracks, attrs)
+        made = super().__new__(cls, name, bases, {**attrs, **dict(_fields_of(model, action))}, **kwargs)
+        _own[model._meta.label_lower, action] = made
+        registry.forget()
+        return made
+
+
+class TrackedEvent(Event, metaclass=TrackedEventBase):
+    """Base of the event types that are made for tracked models.
+
+    A class of your own, in events.py of your app, may stand for one of them. It has migrations, a content type and an
+    admin if you like, the name that you give it, and methods; the fields come by themselves:
+
+        class BookEdited(TrackedEvent):
+            class Tracks:
+                model = Book
+                action = "changed"  # or "created", "deleted", "existed"
+    """
 
     _shows_what_fits = True  # a table may have held anything before its column was altered
 
@@ -67,11 +92,18 @@ def events_of(model: Any) -> TrackedEvents:
 def _events_of(model: Any, tracking: Tracking) -> TrackedEvents:
     from django.apps import apps
 
-    shape = (tracking, settings.USE_TZ, tuple(field.deconstruct() for field in tracked_fields(model, tracking)))
+    shape = (
+        tracking,
+        labels_of(model._meta.label),
+        settings.USE_TZ,
+        tuple(field.deconstruct() for field in tracked_fields(model, tracking)),
+    )
     kept = _kept.get(model)
     if kept is not None and kept[0] == shape:
         return kept[1]  # the same classes, which receivers are connected to
     made = make_events(model, tracking)
+    own = {action: _own.get((model._meta.label_lower, action)) for action in made._fields}
+    made = made._replace(**{action: cls for action, cls in own.items() if cls is not None})
     _kept[model] = (shape, made)
     for event in made:
         apps.do_pending_operations(event)  # receivers that wait for a sender of this label
@@ -79,29 +111,22 @@ def _events_of(model: Any, tracking: Tracking) -> TrackedEvents:
 
 
 _kept: WeakKeyDictionary[Any, tuple[Any, TrackedEvents]] = WeakKeyDictionary()
+_own: dict[tuple[str, str], Any] = {}
+"""Classes of the project's own, by the lower-case label of the tracked model and the action."""
 
 
 def make_events(model: Any, tracking: Tracking) -> TrackedEvents:
     """Make the event types of a model as it is, or was at some migration."""
     private = Apps()
-    fields = tracked_fields(model, tracking)
-    own: dict[str, list[tuple[str, AnyField]]] = {action: [("key", key_field(model))] for action in ACTIONS}
-    for field in fields:
-        for action, prefixes in zip(ACTIONS, (("new",), ("old", "new"), ("old",), ("new",)), strict=True):
-            if action == "Changed" and field.primary_key:
-                continue
-            own[action] += [(f"{prefix}_{field.name}", _field_like(field, tracking)) for prefix in prefixes]
-    return TrackedEvents(*(_make(model, action, own[action], private) for action in ACTIONS))
+    return TrackedEvents(*(_make(model, tracking, action, private) for action in TrackedEvents._fields))
 
 
 def tracked_event(label: str) -> Any:
     """Return the event type of a tracked model by its label, as "books.BookCreated". Raises LookupError."""
     for model in registry.tracked_models():
-        meta = model._meta
-        if label.startswith(f"{meta.app_label}.{meta.object_name}"):
-            for event in events_of(model):
-                if event._meta.label == label:
-                    return event
+        for action, event_label in labels_of(model._meta.label).items():
+            if event_label == label:
+                return getattr(events_of(model), action)
     raise LookupError(f"no tracked model has an event type {label!r}")
 
 
@@ -111,13 +136,34 @@ def all_tracked_events() -> list[Any]:
 
 
 def made_events() -> list[Any]:
-    """Return the event types that somebody has asked for until now."""
-    return [event for _, events in _kept.values() for event in events]
+    """Return the event types that somebody has asked for until now, and the project's own classes."""
+    return list({event for _, events in _kept.values() for event in events} | set(_own.values()))
 
 
 def tracked_labels() -> set[str]:
     """Return the labels of the event types of all tracked models; none of them is made for it."""
-    return {f"{model._meta.label}{action}" for model in registry.tracked_models() for action in ACTIONS}
+    return {label for model in registry.tracked_models() for label in labels_of(model._meta.label).values()}
+
+
+def own_classes() -> set[tuple[str, str]]:
+    """Return (app label, lower-case name) of the project's own classes for events of tracked models."""
+    return {(cls._meta.app_label, cls._meta.model_name) for cls in _own.values()}
+
+
+def default_label(model_label: str, action: str) -> str:
+    """Return the label of an event type that no class of the project's own stands for."""
+    return f"{model_label}{action.title()}"
+
+
+def labels_of(model_label: str) -> dict[str, str]:
+    """Return the labels of the event types of a model by action: "created", "changed", "deleted", "existed".
+
+    The model's label may be in any case, as migrations have it; those that follow from it are in the same case then.
+    """
+    own = {action: _own.get((model_label.lower(), action)) for action in TrackedEvents._fields}
+    return {
+        action: default_label(model_label, action) if cls is None else cls._meta.label for action, cls in own.items()
+    }
 
 
 def key_slot(event: Any) -> int:
@@ -149,13 +195,55 @@ def forget() -> None:
     _events_of.cache_clear()
 
 
-def _make(model: Any, action: str, fields: list[tuple[str, AnyField]], private: Apps) -> Any:
-    name = f"{model._meta.object_name}{action}"
-    meta = type("Meta", (), {"app_label": model._meta.app_label, "apps": private})
+def _make(model: Any, tracking: Tracking, action: str, private: Apps) -> Any:
+    app_label, _, name = labels_of(model._meta.label)[action].partition(".")
+    own = _own.get((model._meta.label_lower, action))
+    table = {} if own is None else {"db_table": own._meta.db_table}
+    meta = type("Meta", (), {"app_label": app_label, "apps": private, **table})
     module = getattr(model, "__module__", __name__)
-    attributes = {"__module__": module, "__qualname__": name, "__doc__": None, "Meta": meta, **dict(fields)}
+    fields = dict(_fields(model, tracking, action))
+    attributes = {"__module__": module, "__qualname__": name, "__doc__": None, "Meta": meta, **fields}
     metaclass: Any = type(TrackedEvent)
     return metaclass(name, (TrackedEvent,), attributes)
+
+
+_SAYS = {"created": ("new",), "changed": ("old", "new"), "deleted": ("old",), "existed": ("new",)}
+
+
+def _fields(model: Any, tracking: Tracking, action: str) -> Iterator[tuple[str, AnyField]]:
+    yield "key", key_field(model)
+    for field in tracked_fields(model, tracking):
+        if action != "changed" or not field.primary_key:
+            for prefix in _SAYS[action]:
+                yield f"{prefix}_{field.name}", _field_like(field, tracking)
+
+
+def _fields_of(model: Any, action: str) -> Iterator[tuple[str, AnyField]]:
+    tracking = registry.tracking_of(model)
+    assert tracking is not None
+    return _fields(model, tracking, action)
+
+
+def _what_it_tracks(name: str, tracks: Any, attrs: dict[str, Any]) -> tuple[Any, str]:
+    model: Any = getattr(tracks, "model", None)
+    action: Any = getattr(tracks, "action", None)
+    if not hasattr(model, "_meta") or action not in TrackedEvents._fields:
+        raise ImproperlyConfigured(
+            f"{name}.Tracks needs a model and an action, one of {', '.join(TrackedEvents._fields)}"
+        )
+    model = model._meta.concrete_model
+    if registry.tracking_of(model) is None:
+        raise ImproperlyConfigured(
+            f"{name}: {model._meta.label} is not tracked, or not yet; track() it first, and put {name} into events.py, "
+            "which is imported when all models are there"
+        )
+    more = [field for field, value in attrs.items() if isinstance(value, models.Field)]
+    if more:
+        raise ImproperlyConfigured(
+            f"{name}: {', '.join(more)} would hold nothing: triggers record what {model._meta.label} has, and the "
+            "fields for that come by themselves"
+        )
+    return model, action
 
 
 def _field_like(field: AnyField, tracking: Tracking) -> AnyField:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.apps import apps
 from django.db import router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -11,7 +12,15 @@ from eventfold.django.kinds import AnyField, kind_of
 from eventfold.django.tracking import trigger_sql
 from eventfold.django.tracking.added_defaults import AddedDefaults
 from eventfold.django.tracking.encoding_sql import json_of, native_way
-from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_parts, key_slot, make_events
+from eventfold.django.tracking.event_types import (
+    MASKED,
+    TrackedEvents,
+    default_label,
+    events_of,
+    key_parts,
+    key_slot,
+    make_events,
+)
 from eventfold.django.tracking.recorded_fields import recorded_kind
 from eventfold.django.tracking.registry import Tracking, tracked_fields, tracking_of
 from eventfold.django.tracking.trigger_sql import PREFIX, Member, TrackedTable, triggers
@@ -31,6 +40,7 @@ def sync_tracking(
         return False
     with transaction.atomic(using=connection.alias):
         events = make_events(model, tracking)
+        _take_names(connection, model, events)
         whole = (events.created, events.existed)
         changed = [
             event_views.sync_view(
@@ -48,6 +58,22 @@ def sync_tracking(
             _run(connection, f"DROP TRIGGER IF EXISTS {quote_name(name)}")  # of a table that had this one's name before
             _run(connection, sql)
     return True
+
+
+def _take_names(connection: BaseDatabaseWrapper, model: Any, events: TrackedEvents) -> None:
+    """What was recorded before a class of the project's own stood for it gets the name of that class."""
+    for action, event in zip(TrackedEvents._fields, events, strict=True):
+        label, before = event._meta.label, default_label(model._meta.label, action)
+        if label == before or _is_declared(before):
+            continue
+        known = event_views.find_type(connection, label)
+        if known is None or not event_views.has_events(connection, known.id):
+            event_views.rename_type(connection, before, label)
+
+
+def _is_declared(label: str) -> bool:
+    app_label, _, name = label.partition(".")
+    return name.lower() in apps.all_models.get(app_label, {})
 
 
 def drop_triggers(connection: BaseDatabaseWrapper, table: str) -> bool:

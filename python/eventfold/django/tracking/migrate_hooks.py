@@ -22,7 +22,7 @@ from eventfold.django import event_views
 from eventfold.django.constants import APP_LABEL
 from eventfold.django.migrate_hooks import flatten, model_names, one_off_defaults
 from eventfold.django.tracking import registry
-from eventfold.django.tracking.event_types import ACTIONS
+from eventfold.django.tracking.event_types import labels_of
 from eventfold.django.tracking.install import drop_triggers, sync_tracking, tables_with_triggers
 from eventfold.django.tracking.registry import Tracking
 from eventfold.django.tracking.schema_hook import take_remade
@@ -189,13 +189,13 @@ def _add_former_names(plan: Plan, names: Names) -> None:
 def _rename(connection: Any, app_label: str, operation: Operation, backward: bool) -> None:
     if isinstance(operation, RenameModel):
         old, new = _in_order(operation.old_name, operation.new_name, backward)
-        for action in ACTIONS:
-            event_views.rename_type(connection, f"{app_label}.{old}{action}", f"{app_label}.{new}{action}")
+        before, after = labels_of(f"{app_label}.{old}"), labels_of(f"{app_label}.{new}")
+        for action, label in before.items():
+            event_views.rename_type(connection, label, after[action])
     elif isinstance(operation, RenameField):
         old, new = _in_order(operation.old_name, operation.new_name, backward)
-        for action in ACTIONS:
+        for label in labels_of(f"{app_label}.{operation.model_name}").values():
             for prefix in ("old", "new"):
-                label = f"{app_label}.{operation.model_name}{action}"
                 event_views.rename_field(connection, label, f"{prefix}_{old}", f"{prefix}_{new}")
 
 
