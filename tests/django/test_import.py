@@ -25,6 +25,7 @@ MODELS = {
     "simple_history": "from simple_history.models import HistoricalRecords\n"
     f"class Book(models.Model):{FIELDS}    history = HistoricalRecords()\n",
     "auditlog": f"from auditlog.registry import auditlog\nclass Book(models.Model):{FIELDS}\nauditlog.register(Book)\n",
+    "reversion": f"import reversion\n@reversion.register\nclass Book(models.Model):{FIELDS}\n",
 }
 
 # A life of some rows, by the package's own means; each step is said to `step()`.
@@ -87,6 +88,16 @@ def by(user):
     "auditlog": """
 from auditlog.context import set_actor as by
 """,
+    "reversion": """
+from contextlib import contextmanager
+import reversion
+@contextmanager
+def by(user):
+    with reversion.create_revision():
+        if user:
+            reversion.set_user(user)
+        yield
+""",
 }
 
 
@@ -101,6 +112,10 @@ def project_with(folder, *packages):
 
 @pytest.fixture
 def project(tmp_path, package):
+    return project_after_life(tmp_path, package)
+
+
+def project_after_life(tmp_path, package):
     """A project whose package has recorded some changes, and that is tracked now; `moments`: what was there when."""
     project = project_with(tmp_path, package)
     project.models(MODELS[package])
@@ -121,6 +136,54 @@ def events(project):
     ]
 
 
+def test_versions_of_reversion_say_neither_when_a_row_began_nor_when_it_ended(tmp_path):
+    project = project_after_life(tmp_path, "reversion")
+    assert "shop.Book: 6 events imported; 1 rows are gone, which it did not record (" in project.run(
+        "events", "import", "--from", "reversion"
+    )
+    found = events(project)
+    assert [name for name, *_ in found] == ["Existed", "Existed", "Changed", "Changed", "Existed", "Deleted"]
+    assert [metadata for _, _, metadata, _ in found] == [{"user": "ann"}, None, {"user": "ann"}, None, None, None]
+    assert found[-1][1]["old_title"] == "Emma"
+    shown = past(project)
+    for (_, was), (_, said) in zip(project.moments, shown, strict=True):
+        for key, fields in was.items():
+            assert said[key] == fields | {"added": fields["added"].replace(".000678", "")}  # as its JSON has it
+    assert shown[-1][1]["2"]["title"] == "Emma"  # nobody knows when it went
+    with pytest.raises(Failed, match="DoesNotExist"):
+        project.python("from shop.models import *\nfrom eventfold.django import as_of\nas_of(Book(pk=2), 10**9)")
+
+
+def test_a_row_that_went_unseen_has_ended_when_tracking_began(tmp_path):
+    project = project_with(tmp_path, "simple_history")
+    project.models(MODELS["simple_history"])
+    project.update()
+    project.python(
+        """
+        from shop.models import *
+        Book.objects.create(title="Emma")
+        seen = Book.objects.create(title="x")
+        seen.title = "Persuasion"
+        seen.save()
+        Book.objects.filter(title="Persuasion")._raw_delete("default")
+        """
+    )
+    project.models(MODELS["simple_history"] + "from eventfold.django import track\ntrack(Book)\n")
+    project.migrate()
+    project.python("from shop.models import *\nBook.objects.all().delete()")
+    shown = project.run("events", "import", "--from", "simple_history")
+    assert "4 events imported; 1 records are from after tracking began, and left out; 1 rows are gone" in shown
+    assert [(name, data["key"]) for name, data, *_ in events(project)] == [
+        ("Deleted", 1),
+        ("Created", 1),
+        ("Created", 2),
+        ("Changed", 2),
+        ("Deleted", 2),
+    ]
+    assert events(project)[-1][1]["old_title"] == "Persuasion"
+    assert events(project)[-1][3] < project.rows("SELECT created FROM eventfold_event ORDER BY position LIMIT 1")[0][0]
+
+
 def past(project):
     """What as_of says of each row at each moment, as the test's dump has it."""
     return json.loads(
@@ -128,6 +191,7 @@ def past(project):
             f"""
             import datetime, json
             from eventfold.django import as_of
+            from eventfold.django.tracking.history import NotRecorded
             from shop.models import Book
             found = []
             for moment, _ in json.loads({json.dumps(project.moments)!r}):
@@ -135,7 +199,7 @@ def past(project):
                 for key in (1, 2, 3):
                     try:
                         book = as_of(Book(pk=key), datetime.datetime.fromisoformat(moment))
-                    except Book.DoesNotExist:
+                    except (Book.DoesNotExist, NotRecorded):
                         continue
                     names = [field.attname for field in Book._meta.concrete_fields if field.name != "secret"]
                     rows[key] = {{name: str(getattr(book, name)) for name in names}}

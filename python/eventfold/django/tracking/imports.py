@@ -6,6 +6,7 @@ nobody out, and appended in one transaction: all or nothing.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
@@ -22,8 +23,10 @@ from eventfold.django.tracking import inline, registry
 from eventfold.django.tracking.bootstrap import only_one
 from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_slot
 from eventfold.django.tracking.history import stored_key
+from eventfold.django.tracking.install import key_value
 from eventfold.django.tracking.registry import tracked_fields
 from eventfold.django.transactions import ImmediateAtomic
+from eventfold.django.view_sql import quote_name
 from eventfold.errors import EventfoldError, InvalidEvent
 
 _BATCH = 1000
@@ -55,6 +58,8 @@ class Imported(NamedTuple):
     """Records from after tracking began, which are events already."""
     unreadable: int
     """Values that could not be read back, and were left out."""
+    gone: int
+    """Rows that are not there, of whose end nothing was recorded: it is taken to be when tracking began."""
 
 
 def import_records(
@@ -73,7 +78,7 @@ def import_records(
                 inline.fold_new(connection)
         finally:
             staging.drop()
-    return Imported(events, later, staging.unreadable)
+    return Imported(events, later, staging.unreadable, staging.gone)
 
 
 def check(model: Any, using: str) -> None:
@@ -112,9 +117,11 @@ class _Staging:
             field.name: events.existed._meta.get_field(f"new_{field.name}") for field in tracked_fields(model, tracking)
         }
         self._key_field: AnyField = events.created._meta.get_field("key")
+        self._key_sql = key_value(model, events.created)
         self._slot = f"slot{key_slot(events.created) + 1}"
         self.unreadable = 0
         self._announced = 0
+        self.gone = 0
         self.drop()
         self._run(
             f"CREATE TABLE {_STAGED} (type_id INTEGER NOT NULL, key, data TEXT NOT NULL, metadata TEXT, "
@@ -130,6 +137,7 @@ class _Staging:
             self._connection.connection.executemany(f"INSERT INTO {_STAGED} VALUES (?, ?, ?, ?, ?)", batch)
             done += len(batch)
             progress(done)
+        self._run("CREATE INDEX temp.eventfold_import_key ON eventfold_import (key, occurred_at)")
 
     def append(self) -> tuple[int, int]:
         """Append what is from before the model's first event; return how many that is, and how many are younger."""
@@ -139,6 +147,7 @@ class _Staging:
         before = "1" if first is None else f"occurred_at < {first}"
         if first is not None:
             self._leave_out_announced(first)
+        self._end_what_is_gone(before, _now() if first is None else first - 1)
         (events, later) = _one(
             connection, f"SELECT count(*) FILTER (WHERE {before}), count(*) FILTER (WHERE NOT {before}) FROM {_STAGED}"
         )
@@ -151,6 +160,33 @@ class _Staging:
         )
         native(connection, insert, _core.Log.append_selected, insert)
         return events, later + self._announced
+
+    def _end_what_is_gone(self, before: str, at: int) -> None:
+        """A row that is not there, and of whose end nobody knows, has ended when tracking began at the latest."""
+        of_row = f"SELECT 1 FROM {quote_name(self._model._meta.db_table)} AS t WHERE {self._key_sql('t')} = s.key"
+        own = f"e.type_id IN ({', '.join(map(str, self._ids.values()))}) AND e.{self._slot} = s.key"
+        of_key = f"FROM {_STAGED} AS l WHERE l.key = s.key AND {before}"
+        gone = _all(
+            self._connection,
+            f"SELECT DISTINCT s.key FROM {_STAGED} AS s WHERE NOT EXISTS ({of_row}) "
+            f"AND NOT EXISTS (SELECT 1 FROM eventfold_event AS e WHERE {own}) "
+            f"AND (SELECT l.type_id {of_key} ORDER BY l.occurred_at DESC, l.rowid DESC LIMIT 1) <> "
+            f"{self._ids['deleted']}",
+        )
+        raw = self._connection.connection
+        for (key,) in gone:
+            rows = raw.execute(
+                f"SELECT data FROM {_STAGED} WHERE key = ? AND {before} ORDER BY occurred_at, rowid", [key]
+            )
+            state: dict[str, Any] = {}
+            for (data,) in rows:
+                state |= {
+                    name.replace("new_", "old_", 1): v for name, v in json.loads(data).items() if name[:4] != "old_"
+                }
+            raw.execute(
+                f"INSERT INTO {_STAGED} VALUES (?, ?, ?, NULL, ?)", [self._ids["deleted"], key, _dumped(state), at]
+            )
+        self.gone = len(gone)
 
     def _leave_out_announced(self, first: int) -> None:
         """Leave out what a package recorded before it was done, and a trigger then: auditlog listens to pre_save."""
@@ -180,7 +216,7 @@ class _Staging:
         return (
             self._ids[record.action],
             key,
-            json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False),
+            _dumped(data),
             json.dumps({"user": record.user}, ensure_ascii=False) if record.user is not None else None,
             round(record.when.timestamp() * 1_000_000),
         )
@@ -224,9 +260,17 @@ def _reads(read_model: Any, model: Any) -> bool:
 
 
 def _now() -> int:
-    import time
-
     return time.time_ns() // 1000
+
+
+def _dumped(data: dict[str, Any]) -> str:
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _all(connection: Any, sql: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall()
 
 
 def _one(connection: Any, sql: str) -> Any:

@@ -50,4 +50,5 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
             later = f"; {done.later:,} records are from after tracking began, and left out" if done.later else ""
             unreadable = f"; {done.unreadable:,} values could not be read back" if done.unreadable else ""
             seconds = time.perf_counter() - started
-            write(f"{model._meta.label}: {done.events:,} events imported{later}{unreadable} ({seconds:.2f} s)")
+            gone = f"; {done.gone:,} rows are gone, which it did not record" if done.gone else ""
+            write(f"{model._meta.label}: {done.events:,} events imported{later}{gone}{unreadable} ({seconds:.2f} s)")
