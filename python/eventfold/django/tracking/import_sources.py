@@ -3,10 +3,13 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
+from heapq import merge
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.conf import settings
+from django.contrib.auth import get_user_model
 
 from eventfold.django.specification import target_of
 from eventfold.django.tracking.imports import CannotImport, Record
@@ -181,6 +184,69 @@ def _versions(model: Any, using: str) -> Iterator[Record]:
     return changes_between(snapshots())
 
 
+def _has_events(model: Any, using: str) -> bool:
+    return bool(getattr(model, "pgh_event_models", None))
+
+
+def _events(model: Any, using: str) -> Iterator[Record]:
+    """django-pghistory: a table of snapshots for each model, or several, that triggers of PostgreSQL fill."""
+    kinds = _kinds_of_labels(model)
+    pk = model._meta.pk
+    users = _Users(using)
+
+    def snapshots(event_model: Any) -> Iterator[tuple[Any, Snapshot]]:
+        names = {field.name for field in event_model._meta.concrete_fields}
+        fields = [field for field in model._meta.local_concrete_fields if field.name in names]
+        key_name = pk.attname if pk.name in names else "pgh_obj_id"
+        rows = event_model._base_manager.using(using).filter(pgh_label__in=kinds)
+        context = next((field for field in event_model._meta.concrete_fields if field.name == "pgh_context"), None)
+        if context is not None and context.is_relation:
+            rows = rows.select_related("pgh_context")
+        for row in rows.order_by(key_name, "pgh_created_at", "pgh_id").iterator():
+            metadata = getattr(row, "pgh_context", None)
+            metadata = getattr(metadata, "metadata", metadata) or {}
+            values = {field.name: getattr(row, field.attname) for field in fields}
+            key = getattr(row, key_name)
+            user = users.name(metadata.get("user"))
+            order = (key, row.pgh_created_at, row.pgh_id)
+            yield order, Snapshot(key, kinds[row.pgh_label], values, row.pgh_created_at, user)
+
+    found = [snapshots(event_model) for event_model in dict.fromkeys(model.pgh_event_models.values())]
+    return changes_between(snapshot for _, snapshot in merge(*found, key=itemgetter(0)))
+
+
+def _kinds_of_labels(model: Any) -> dict[str, str]:
+    """What the labels of a model's trackers mean; those of manual events mean no change."""
+    import pgtrigger
+
+    kinds = {}
+    for event_model in dict.fromkeys(model.pgh_event_models.values()):
+        for tracker in event_model.pgh_trackers or ():
+            operation = getattr(tracker, "operation", None)
+            if operation == pgtrigger.Update and tracker.row == "OLD":
+                raise CannotImport(
+                    f"{model._meta.label}: django-pghistory's tracker {tracker.label!r} keeps rows as they were before "
+                    "an update, without what they became: only trackers that keep the new row can be imported"
+                )
+            if operation is not None:
+                kinds[tracker.label] = {pgtrigger.Insert: "+", pgtrigger.Delete: "-"}.get(operation, "~")
+    return kinds
+
+
+class _Users:
+    """Names of users by their primary keys."""
+
+    def __init__(self, using: str) -> None:
+        self._using = using
+        self._names: dict[Any, str | None] = {}
+
+    def name(self, key: Any) -> str | None:
+        if key is not None and key not in self._names:
+            user = get_user_model()._base_manager.using(self._using).filter(pk=key).first()
+            self._names[key] = _username(user)
+        return self._names.get(key)
+
+
 def _username(user: Any) -> str | None:
     return None if user is None else str(user.get_username())
 
@@ -189,4 +255,5 @@ SOURCES = {
     "simple_history": Source("django-simple-history", "simple_history", _has_history, _history),
     "auditlog": Source("django-auditlog", "auditlog", _has_log_entries, _log),
     "reversion": Source("django-reversion", "reversion", _has_versions, _versions),
+    "pghistory": Source("django-pghistory", "pghistory", _has_events, _events),
 }
