@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from heapq import merge
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -212,7 +213,12 @@ def _events(model: Any, using: str) -> Iterator[Record]:
             yield order, Snapshot(key, kinds[row.pgh_label], values, row.pgh_created_at, user)
 
     found = [snapshots(event_model) for event_model in dict.fromkeys(model.pgh_event_models.values())]
-    return changes_between(snapshot for _, snapshot in merge(*found, key=itemgetter(0)))
+    first = itemgetter(0)
+    if target_of(pk).get_internal_type() in ("CharField", "TextField") and len(found) > 1:
+        ordered: Iterable[Any] = sorted(chain(*found), key=first)  # the order of a collation is not Python's
+    else:
+        ordered = merge(*found, key=first)
+    return changes_between(snapshot for _, snapshot in ordered)
 
 
 def _kinds_of_labels(model: Any) -> dict[str, str]:
