@@ -94,12 +94,11 @@ class BootstrapSql:
         return f"WHERE {' AND '.join([*found, *conditions])}" if found or conditions else ""
 
     def _has_no_first_event(self, after: Sequence[str], until: Sequence[str]) -> str:
-        """No BookCreated or BookExisted since the last BookDeleted of its key; what was imported is none of them."""
+        """No BookCreated or BookExisted since the last BookDeleted of its key."""
         if not self._is_slot_order():
             last = (
                 "ifnull((SELECT max(e.position) FROM eventfold_event AS e "
-                f"WHERE e.type_id IN ({{}}) AND e.{self._slot} = {self._key} "
-                "AND e.occurred_at IS NULL), 0)"
+                f"WHERE e.type_id IN ({{}}) AND e.{self._slot} = {self._key}), 0)"
             )
             return f"{last.format(self._begins)} <= {last.format(self._table.deleted)}"
         # one scan of the slot's index for all rows, which few events lie in, rather than a seek for each row
@@ -112,7 +111,7 @@ class BootstrapSql:
     def _events(self, after: Sequence[str], until: Sequence[str]) -> str:
         limits = "".join(f" AND {self._slot} {sign} {key[0]}" for sign, key in ((">", after), ("<=", until)) if key)
         types = f"type_id IN ({self._begins}, {self._table.deleted})"
-        return f"FROM eventfold_event WHERE {types} AND {self._slot} IS NOT NULL{limits} AND occurred_at IS NULL"
+        return f"FROM eventfold_event WHERE {types} AND {self._slot} IS NOT NULL{limits}"
 
     def _is_slot_order(self) -> bool:
         """Whether keys are in the slot just as they are in the table, and so in the same order there."""

@@ -21,9 +21,9 @@ from eventfold.django.gate import native
 from eventfold.django.kinds import AnyField, json_value, kind_of
 from eventfold.django.tracking import inline, registry
 from eventfold.django.tracking.bootstrap import only_one
+from eventfold.django.tracking.changes import stored_key
 from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_slot
-from eventfold.django.tracking.history import stored_key
-from eventfold.django.tracking.install import key_value
+from eventfold.django.tracking.install import key_value, row_json
 from eventfold.django.tracking.registry import tracked_fields
 from eventfold.django.transactions import ImmediateAtomic
 from eventfold.django.view_sql import quote_name
@@ -144,7 +144,7 @@ class _Staging:
         connection = self._connection
         of_model = f"type_id IN ({', '.join(map(str, self._ids.values()))})"
         (first,) = _one(connection, f"SELECT min(created) FROM eventfold_event WHERE {of_model}")
-        before = "1" if first is None else f"occurred_at < {first}"
+        before = "occurred_at IS NOT NULL" if first is None else f"occurred_at < {first}"
         if first is not None:
             self._leave_out_announced(first)
         self._end_what_is_gone(before, _now() if first is None else first - 1)
@@ -158,35 +158,45 @@ class _Staging:
             f"SELECT {head} + row_number() OVER (ORDER BY occurred_at, rowid), type_id, {now}, key, data, metadata, "
             f"occurred_at FROM {_STAGED} WHERE {before} ORDER BY occurred_at, rowid"
         )
-        native(connection, insert, _core.Log.append_selected, insert)
+        if native(connection, insert, _core.Log.append_selected, insert):
+            self._say_what_is_there(before, now)
         return events, later + self._announced
 
     def _end_what_is_gone(self, before: str, at: int) -> None:
-        """A row that is not there, and of whose end nobody knows, has ended when tracking began at the latest."""
+        """A row that is not there has an end before tracking saw of it: nobody knows when, or its own events say it."""
         of_row = f"SELECT 1 FROM {quote_name(self._model._meta.db_table)} AS t WHERE {self._key_sql('t')} = s.key"
         own = f"e.type_id IN ({', '.join(map(str, self._ids.values()))}) AND e.{self._slot} = s.key"
-        of_key = f"FROM {_STAGED} AS l WHERE l.key = s.key AND {before}"
+        last = f"FROM {_STAGED} AS l WHERE l.key = s.key AND {before} ORDER BY l.occurred_at DESC, l.rowid DESC LIMIT 1"
         gone = _all(
             self._connection,
-            f"SELECT DISTINCT s.key FROM {_STAGED} AS s WHERE NOT EXISTS ({of_row}) "
-            f"AND NOT EXISTS (SELECT 1 FROM eventfold_event AS e WHERE {own}) "
-            f"AND (SELECT l.type_id {of_key} ORDER BY l.occurred_at DESC, l.rowid DESC LIMIT 1) <> "
-            f"{self._ids['deleted']}",
+            f"SELECT s.key, (SELECT min(e.created) FROM eventfold_event AS e WHERE {own}) "
+            f"FROM (SELECT DISTINCT key FROM {_STAGED}) AS s WHERE NOT EXISTS ({of_row}) "
+            f"AND (SELECT l.type_id {last}) <> {self._ids['deleted']}",
         )
         raw = self._connection.connection
-        for (key,) in gone:
+        for key, seen in gone:
             rows = raw.execute(
                 f"SELECT data FROM {_STAGED} WHERE key = ? AND {before} ORDER BY occurred_at, rowid", [key]
             )
             state: dict[str, Any] = {}
             for (data,) in rows:
-                state |= {
-                    name.replace("new_", "old_", 1): v for name, v in json.loads(data).items() if name[:4] != "old_"
-                }
+                said = json.loads(data)
+                state |= {name.replace("new_", "old_", 1): said[name] for name in said if not name.startswith("old_")}
+            self.gone += seen is None
             raw.execute(
-                f"INSERT INTO {_STAGED} VALUES (?, ?, ?, NULL, ?)", [self._ids["deleted"], key, _dumped(state), at]
+                f"INSERT INTO {_STAGED} VALUES (?, ?, ?, NULL, ?)",
+                [self._ids["deleted"], key, _dumped(state), at if seen is None else seen - 1],
             )
-        self.gone = len(gone)
+
+    def _say_what_is_there(self, before: str, created: int) -> None:
+        """Other packages miss writes, and what the app wrote may stand before: so each row says what it is now."""
+        insert = (
+            f"INSERT INTO eventfold_event (position, type_id, created, {self._slot}, data)\n"
+            f"SELECT NULL, {self._ids['existed']}, {created}, {self._key_sql('t')}, "
+            f"{row_json(self._connection, self._model)} FROM (SELECT DISTINCT key FROM {_STAGED} WHERE {before}) AS s "
+            f"JOIN {quote_name(self._model._meta.db_table)} AS t ON {self._key_sql('t')} = s.key"
+        )
+        native(self._connection, insert, _core.Log.append_selected, insert)
 
     def _leave_out_announced(self, first: int) -> None:
         """Leave out what a package recorded before it was done, and a trigger then: auditlog listens to pre_save."""
