@@ -123,7 +123,8 @@ def _log(model: Any, using: str) -> Iterator[Record]:
         }
         old = {name: _from_text(fields[name], pair[0]) for name, pair in pairs.items()}
         new = {name: _from_text(fields[name], pair[1]) for name, pair in pairs.items()}
-        absent: dict[str, Any] = dict.fromkeys(fields.keys() - pairs.keys())  # what is None is not mentioned
+        # what is None is not mentioned, nor what reads as it does
+        absent = {name: _from_text(fields[name], "None") for name in fields.keys() - pairs.keys()}
         common = (entry.timestamp, _username(entry.actor))
         if entry.action == action.CREATE:
             yield Record(pk.to_python(entry.object_pk), "created", {}, absent | new, *common)
