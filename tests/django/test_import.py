@@ -278,6 +278,27 @@ def test_what_it_records_after_tracking_began_is_no_event_twice(project, package
     assert [name for name, *_ in events(project, "1")].count("Changed") == 3
 
 
+def test_past_of_the_whole_table_begins_with_the_import(project, package):
+    project.run("events", "import", "--from", package)
+    shown = project.python(
+        """
+        from eventfold.django import history, past
+        from eventfold.django.tracking.moments import NotRecorded
+        from shop.models import Book
+        last = history(Book).first().position
+        with past(last):
+            print(sorted(Book.objects.values_list("pk", "title")))
+        try:
+            with past(history(Book).last().created):
+                print(list(Book.objects.all()))
+        except NotRecorded as error:
+            print(error)
+        """
+    )
+    assert shown.splitlines()[0] == "[(1, 'Persuasion'), (3, 'None')]"
+    assert "shop.Book: events of it were imported at position " in shown.splitlines()[1]
+
+
 def test_nothing_is_imported_twice(project, package):
     project.run("events", "import", "--from", package)
     with pytest.raises(Failed, match=r"shop\.Book has imported events already"):
