@@ -278,6 +278,21 @@ def test_what_it_records_after_tracking_began_is_no_event_twice(project, package
     assert [name for name, *_ in events(project, "1")].count("Changed") == 3
 
 
+def test_what_json_cannot_say_is_left_out_and_counted(tmp_path):
+    project = project_with(tmp_path, "simple_history")
+    project.models(MODELS["simple_history"])
+    project.update()
+    project.python("from shop.models import *\nBook.objects.create(title='x', rating=float('inf'))")
+    project.models(MODELS["simple_history"] + "from eventfold.django import track\ntrack(Book)\n")
+    project.migrate()
+    assert "1 events imported; 1 values could not be read back" in project.run(
+        "events", "import", "--from", "simple_history"
+    )
+    ((_, data, *_),) = events(project)
+    assert data["new_title"] == "x"
+    assert "new_rating" not in data
+
+
 def test_past_of_the_whole_table_begins_with_the_import(project, package):
     project.run("events", "import", "--from", package)
     shown = project.python(

@@ -24,6 +24,7 @@ from eventfold.django.tracking.bootstrap import only_one
 from eventfold.django.tracking.changes import stored_key
 from eventfold.django.tracking.event_types import MASKED, TrackedEvents, events_of, key_slot
 from eventfold.django.tracking.install import key_value, row_json
+from eventfold.django.tracking.moments import microseconds
 from eventfold.django.tracking.registry import tracked_fields
 from eventfold.django.transactions import ImmediateAtomic
 from eventfold.django.view_sql import quote_name
@@ -228,7 +229,7 @@ class _Staging:
             key,
             _dumped(data),
             json.dumps({"user": record.user}, ensure_ascii=False) if record.user is not None else None,
-            round(record.when.timestamp() * 1_000_000),
+            microseconds(record.when),
         )
 
     def _add(self, data: dict[str, Any], prefix: str, name: str, value: Any) -> None:
@@ -236,8 +237,11 @@ class _Staging:
             data[f"{prefix}_{name}"] = None if value is None else MASKED
             return
         try:
-            data[f"{prefix}_{name}"] = json_value(self._fields[name], value)
-        except InvalidEvent:
+            found = json_value(self._fields[name], value)
+            if isinstance(found, (float, dict, list)):
+                _dumped(found)
+            data[f"{prefix}_{name}"] = found
+        except (InvalidEvent, ValueError):  # infinity has no JSON
             self.unreadable += 1
 
     def _json_key(self, key: Any, stored: Any) -> Any:
@@ -273,7 +277,7 @@ def _now() -> int:
     return time.time_ns() // 1000
 
 
-def _dumped(data: dict[str, Any]) -> str:
+def _dumped(data: Any) -> str:
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
