@@ -315,3 +315,25 @@ TEST_CASE("a child process cannot use a file that its parent opened, and does no
   connection->prepare("DELETE FROM t WHERE a = 1").run({});
   CHECK(number(*open(folder.file()), "SELECT count(*) FROM t") == 2);
 }
+
+TEST_CASE("what is run without triggers fires none, and they are on again after it, whatever happens") {
+  Folder folder;
+  auto connection = open(folder.file());
+  connection->execute_script(
+      "CREATE TABLE t (id INTEGER PRIMARY KEY); CREATE TABLE seen (id INTEGER);"
+      "CREATE TRIGGER follow AFTER INSERT ON t BEGIN INSERT INTO seen VALUES (new.id); END");
+  connection->execute_untriggered("INSERT INTO t VALUES (1), (2)");
+  CHECK(connection->changes() == 2);
+  CHECK(number(*connection, "SELECT count(*) FROM seen") == 0);
+  CHECK_THROWS(connection->execute_untriggered("INSERT INTO t VALUES (1)"));
+  connection->execute_script("INSERT INTO t VALUES (3)");
+  CHECK(number(*connection, "SELECT count(*) FROM seen") == 1);
+}
+
+TEST_CASE("a row's JSON is written by a function that every connection has") {
+  Folder folder;
+  auto connection = open(folder.file());
+  CHECK(text(*connection, "SELECT eventfold_row_json('=\t{\"a\":\nd2\t,\"b\":\nr\t,\"c\":', 'x\"', 1.5, 2)") ==
+        "{\"a\":\"x\\\"\",\"b\":\"1.50\",\"c\":2.0}");
+  CHECK_THROWS(connection->execute_script("SELECT eventfold_row_json('=\tx', 1, 2)"));
+}

@@ -175,6 +175,7 @@ void SqliteConnection::execute_script(const std::string& sql) {
 }
 
 void SqliteConnection::execute_untriggered(const std::string& sql) {
+  if (!is_file_) return execute_script(sql);  // threads may share it, and another one's statement needs its triggers
   class NoTriggers {
    public:
     explicit NoTriggers(sqlite3* handle) : handle_(handle) {

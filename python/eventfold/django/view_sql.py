@@ -156,12 +156,12 @@ def key_path(key: str) -> str:
     return quote_text(f'$."{key}"')
 
 
-def created_expression(use_tz: bool) -> str:
-    """Return the expression of an event's time, as Django's column has it."""
+def created_expression(use_tz: bool, created: str = "created") -> str:
+    """Return the expression of an event's time, as Django's column has it; `created` is that of its microseconds."""
     # Naive datetimes are in Django's TIME_ZONE, which is the process's local time then.
     local = "" if use_tz else ", 'localtime'"
-    fraction = "CASE created % 1000000 WHEN 0 THEN '' ELSE printf('.%06d', created % 1000000) END"
-    return f"datetime(created / 1000000, 'unixepoch'{local}) || {fraction}"
+    fraction = f"CASE {created} % 1000000 WHEN 0 THEN '' ELSE printf('.%06d', {created} % 1000000) END"
+    return f"datetime({created} / 1000000, 'unixepoch'{local}) || {fraction}"
 
 
 def _value(kind: str, path: str, unhex: bool, mixed: bool) -> str:

@@ -243,7 +243,7 @@ def _former_names(model: Any, action: str, using: str | None) -> dict[str, str]:
 
 def _events_sql(change: Any) -> str:
     """The SELECT of everything that a class of changes has."""
-    created = created_expression(settings.USE_TZ)
+    created = created_expression(settings.USE_TZ, "ifnull(e.occurred_at, e.created)")  # of what was imported
     parts = []
     for model in tables_of(change.tracked):
         if registry.tracking_of(model) is None:

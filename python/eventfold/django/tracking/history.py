@@ -6,7 +6,8 @@ began is known as far back as its changes reach.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from copy import copy
 from typing import Any, NamedTuple
 
 from django.db import connections, router
@@ -19,6 +20,8 @@ from eventfold.django.tracking.moments import Moment, NotRecorded, check_moment,
 from eventfold.django.tracking.registry import tracked_fields
 from eventfold.django.transactions import ImmediateAtomic
 from eventfold.django.type_fields import TypeFields
+
+_LAST = 2**63 - 1  # no position is beyond it
 
 
 def as_of(of: Any, when: Moment, using: str | None = None) -> Any:
@@ -99,32 +102,61 @@ def state_as_of(model: Any, key: Any, when: Moment, using: str) -> dict[str, Any
     `key` is the row's primary key as a slot of the log has it.
     """
     row = _RowLog(model, key, using)
+    imported = row.imported()
+
+    def present() -> dict[str, Any]:
+        return _present(model, key, using)
+
+    def began() -> dict[str, Any]:
+        return row.when_tracking_began(present)
+
+    name = f"{model._meta.label} {key}"
+    if isinstance(when, int) and imported.nearest(TrackedEvents._fields, "position = %s", when, "ASC"):
+        return _state(imported, "position", when, imported.whole_until("position", when), began, name, when)
     bound, last = ("position", when) if isinstance(when, int) else ("created", microseconds(when))
-    whole = row.nearest(("created", "existed", "deleted"), f"{bound} <= %s", last, "DESC")
+    whole = row.whole_until(bound, last)
+    if whole is None and row.is_empty_until(bound, last) and not imported.is_empty_until("position", _LAST):
+        # what another package recorded was before tracking began, wherever it is in the log
+        bound, last = ("occurred_at", last) if bound == "created" else ("position", _LAST)
+        return _state(imported, bound, last, imported.whole_until(bound, last), began, name, when)
+    return _state(row, bound, last, whole, present, name, when)
+
+
+def _state(
+    row: "_RowLog",
+    bound: str,
+    last: int,
+    whole: "_Recorded | None",
+    present: Callable[[], dict[str, Any]],
+    name: str,
+    when: Moment,
+) -> dict[str, Any] | None:
+    """The state after the events whose `bound` is at most `last`.
+
+    `whole` is the last of them that has all of the row, and `present` gives what the row is after all of its events.
+    """
     if whole is not None:
         if whole.action == "deleted":
             return None
         changes = row.changes(f"position > %s AND {bound} <= %s", whole.position, last)
         return row.defaults | row.merged([whole.data, *changes])["new"]
     first = row.nearest(TrackedEvents._fields, "position > %s", 0, "ASC")
-    label = model._meta.label
     if first is None:
         raise NotRecorded(
-            f"{label} {key}: nothing is recorded of it. If the row is there, it is from before tracking began: run "
-            f"`manage.py events bootstrap {label}`, from then on it is known"
+            f"{name}: nothing is recorded of it. If the row is there, it is from before tracking began: run "
+            f"`manage.py events bootstrap {name.partition(' ')[0]}`, from then on it is known"
         )
-    if row.nearest(TrackedEvents._fields, f"{bound} <= %s", last, "DESC") is None:
+    if row.is_empty_until(bound, last):
         if first.action == "created":
             return None
         raise NotRecorded(
-            f"{label} {key}: it was there before tracking began, and is known from position {first.position} on, not "
-            f"at {when}"
+            f"{name}: it was there before tracking began, and is known from position {first.position} on, not at {when}"
         )
     # nothing before has all of the row: back from what has, taking the later changes away
     whole = row.nearest(("existed", "deleted"), f"{bound} > %s", last, "ASC")
     if whole is None:
         # in this order: what is read later may have more changes, which are taken away too
-        state = _present(model, key, using)
+        state = present()
         return state | row.merged(row.changes(f"{bound} > %s", last)[::-1])["old"]
     state = row.merged([whole.data])["old" if whole.action == "deleted" else "new"]
     changes = row.changes(f"{bound} > %s AND position < %s", last, whole.position)
@@ -138,9 +170,10 @@ class _Recorded(NamedTuple):
 
 
 class _RowLog:
-    """The events of one row of a tracked model's own table."""
+    """The events of one row of a tracked model's own table, without those that were imported; or these alone."""
 
     def __init__(self, model: Any, key: Any, using: str) -> None:
+        self._origin = "occurred_at IS NULL"
         self._connection = connections[using]
         self._key = key
         events = events_of(model)
@@ -157,12 +190,36 @@ class _RowLog:
             self._former |= present_names(fields)
             self.defaults |= {name.removeprefix("new_"): value for name, value in fields.defaults.items()}
 
+    def imported(self) -> "_RowLog":
+        """Return what another package recorded of the row, before tracking began (`events import`)."""
+        found = copy(self)
+        found._origin = "occurred_at IS NOT NULL"
+        return found
+
+    def whole_until(self, bound: str, last: int) -> _Recorded | None:
+        """Return the last event up to a moment that has all of the row."""
+        return self.nearest(("created", "existed", "deleted"), f"{bound} <= %s", last, "DESC")
+
+    def is_empty_until(self, bound: str, last: int) -> bool:
+        """Whether there is no event up to a moment."""
+        return self.nearest(TrackedEvents._fields, f"{bound} <= %s", last, "DESC") is None
+
+    def when_tracking_began(self, present: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return what the row was before its first event."""
+        whole = self.nearest(("existed", "deleted"), "position > %s", 0, "ASC")
+        if whole is None:
+            state, until = present(), _LAST
+        else:
+            state = self.merged([whole.data])["old" if whole.action == "deleted" else "new"]
+            until = whole.position
+        return state | self.merged(self.changes("position < %s", until)[::-1])["old"]
+
     def nearest(self, actions: Collection[str], condition: str, value: int, order: str) -> _Recorded | None:
         """Return the last ("DESC") or first ("ASC") event of these actions."""
         ids = ", ".join(str(type_id) for type_id, action in self._actions.items() if action in actions)
         found = self._rows(
             f"SELECT position, type_id, data FROM eventfold_event WHERE type_id IN ({ids}) AND {self._slot} = %s "
-            f"AND {condition} ORDER BY position {order} LIMIT 1",
+            f"AND {condition} AND {self._origin} ORDER BY position {order} LIMIT 1",
             self._key,
             value,
         )
@@ -173,7 +230,7 @@ class _RowLog:
         changed = next((type_id for type_id, action in self._actions.items() if action == "changed"), 0)
         found = self._rows(
             f"SELECT data FROM eventfold_event WHERE type_id = {changed} AND {self._slot} = %s AND {condition} "
-            "ORDER BY position",
+            f"AND {self._origin} ORDER BY position",
             self._key,
             *values,
         )

@@ -117,6 +117,15 @@ class PastTable:
                 f"position {position} on. The whole table is known from there on, not at position {until}; as_of() "
                 "reads those rows that are"
             )
+        imported = self._rows(
+            f"SELECT position FROM eventfold_event WHERE type_id IN ({every}) AND occurred_at IS NOT NULL "
+            f"AND position > {until} LIMIT 1"
+        )
+        if imported:
+            raise NotRecorded(
+                f"{label}: events of it were imported at position {imported[0][0]}; of what was before, as_of() reads "
+                f"the past of a row, and the whole table is known from there on, not at position {until}"
+            )
         key = key_value(self._model, self._events.created)("t")
         unknown = self._rows(
             f"SELECT {key} FROM main.{self._table} AS t WHERE NOT EXISTS (SELECT 1 FROM eventfold_event "

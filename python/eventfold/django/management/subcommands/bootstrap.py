@@ -25,7 +25,7 @@ def add_arguments(parser: CommandParser) -> None:
 
 def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     alias, verbosity = options["database"], options["verbosity"]
-    models = _chosen(options["models"], alias)
+    models = chosen(options["models"], alias)
     if not models and verbosity > 0:
         command.stdout.write("No model is tracked.")
     # parents of multi-table inheritance first, so that a child's first event finds its parent known
@@ -52,11 +52,12 @@ def _report(label: str, done: Bootstrapped, seconds: float) -> str:
     return f"{label}: {done.events:,} rows have their first event now{had} ({seconds:.2f} s, {rate})"
 
 
-def _chosen(labels: list[str], alias: str) -> list[Any]:
+def chosen(labels: list[str], alias: str, *, companions: bool = True) -> list[Any]:
+    """Return the tracked models of a database that labels name; all, if there are none. Raises CommandError."""
     known = {model._meta.label_lower: model for model in bootstrapped_models(alias)}
     if not labels:
         return list(known.values())
-    chosen: dict[Any, None] = {}
+    found: dict[Any, None] = {}
     for label in labels:
         model = _model(label, known)
         if model is None:
@@ -65,10 +66,11 @@ def _chosen(labels: list[str], alias: str) -> list[Any]:
                 f"{label} is no model that is tracked in the database {alias!r}: track() it, or name it in "
                 f"EVENTFOLD['TRACK']. There are: {names}."
             )
-        for each, _ in registry.with_companions(model, registry.tracking_of(model) or registry.Tracking()):
+        tracking = registry.tracking_of(model) or registry.Tracking()
+        for each, _ in registry.with_companions(model, tracking) if companions else [(model, tracking)]:
             if each._meta.label_lower in known:
-                chosen[each] = None
-    return list(chosen)
+                found[each] = None
+    return list(found)
 
 
 def _model(label: str, known: dict[str, Any]) -> Any | None:
