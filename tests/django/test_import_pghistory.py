@@ -120,7 +120,7 @@ def test_what_triggers_of_postgresql_recorded_becomes_events(server, tmp_path, m
         (name, json.loads(data), metadata and json.loads(metadata))
         for name, data, metadata in project.rows(
             "SELECT t.name, e.data, e.metadata FROM eventfold_event AS e JOIN eventfold_type AS t ON t.id = e.type_id "
-            "WHERE t.name LIKE 'shop.Book%' ORDER BY e.position"
+            "WHERE t.name LIKE 'shop.Book%' AND e.occurred_at IS NOT NULL ORDER BY e.position"
         )
     ]
     names = [name.removeprefix("shop.Book") for name, *_ in found]
