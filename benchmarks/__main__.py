@@ -13,7 +13,9 @@ from typing import Any
 
 from benchmarks import machine, report
 
-WORKS = ("append", "index", "create", "bulk", "bootstrap", "past", "fold", "replay", "memory")
+TRACKING = ("track", "track_translate", "track_log", "past", "bootstrap")
+PEERS = ("peers.simple_history", "peers.auditlog", "peers.reversion", "peers.easyaudit")
+WORKS = ("append", "index", "create", "bulk", *TRACKING, *PEERS, "fold", "replay", "memory")
 HERE = Path(__file__).parent
 
 

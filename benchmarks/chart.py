@@ -17,7 +17,7 @@ def draw(rows: list[Row], machine: dict[str, str], path: Path) -> None:
     from matplotlib import pyplot
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    rows = [row for row in rows if row["unit"] != "MB" and not row["rate"]]
+    rows = [row for row in rows if row["unit"] not in ("MB", "bytes/event") and not row["rate"]]
     figure, axes = pyplot.subplots(figsize=(11, 0.42 * len(rows) + 1.8), layout="constrained")
     for place, row in enumerate(reversed(rows)):
         speed, goal = row["speed"], row["goal"]

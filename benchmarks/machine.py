@@ -8,7 +8,17 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("eventfold", "Django", "orjson", "duckdb", "eventsourcing")
+PACKAGES = (
+    "eventfold",
+    "Django",
+    "orjson",
+    "duckdb",
+    "eventsourcing",
+    "django-simple-history",
+    "django-auditlog",
+    "django-reversion",
+    "django-easy-audit",
+)
 
 
 def describe() -> dict[str, str]:

@@ -81,6 +81,19 @@ def at_rate(work: str, ours: list[float], peer_name: str, peer: list[float], per
     return Row(work, ours, peer_name, peer, target, rate=True, **more)
 
 
+def at_most(work: str, ours: list[float], peer_name: str, peer: list[float], most: float, **more: Any) -> Row:
+    """A row that has a limit of its own, whatever the peer does."""
+    unit = more.get("unit", Row.unit)
+    return Row(work, ours, peer_name, peer, Target(f"at most {most:g} {unit}", min(ours) <= most), **more)
+
+
+def at_most_more(work: str, ours: list[float], peer_name: str, peer: list[float], most: float, **more: Any) -> Row:
+    """A row that may take so much more than its peer, best against best."""
+    found = min(ours) - min(peer)
+    target = Target(f"at most {most:g} {more.get('unit', Row.unit)} more ({found:.3g})", found <= most)
+    return Row(work, ours, peer_name, peer, target, **more)
+
+
 def timed(run: Callable[[], object], events: int) -> float:
     """Microseconds an event that `run` takes. The garbage collector stays on, as it is for whoever uses this."""
     gc.collect()

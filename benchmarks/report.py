@@ -8,6 +8,8 @@ from typing import Any
 from benchmarks import chart
 
 Row = dict[str, Any]
+SIZES = ("MB", "bytes/event")
+"""Units of what is no time."""
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 HEADINGS = ("work", "ours min / median", "peer", "peer min / median", "ratio", "target", "met?")
 
@@ -65,8 +67,8 @@ def ratio(row: Row) -> str:
     """Return how we compare, best against best: "6.1x faster", or "1.15x the time"."""
     if row["rate"]:
         return f"{1 / min(row['ours']):.3g} M events/s"
-    less_is = "the time" if row["unit"] != "MB" else "as much"
-    more_is = "faster" if row["unit"] != "MB" else "less"
+    less_is = "as much" if row["unit"] in SIZES else "the time"
+    more_is = "less" if row["unit"] in SIZES else "faster"
     speed: float = row["speed"]
     return f"{speed:.3g}x {more_is}" if speed >= 1 else f"{1 / speed:.3g}x {less_is}"
 

@@ -10,7 +10,10 @@ INSTALLED_APPS = [
     "benchmarks.django_project.library",
     "benchmarks.django_project.stock",
     "benchmarks.django_project.wide",
+    "benchmarks.django_project.shop",
+    *os.environ.get("EVENTFOLD_BENCH_APPS", "").split(),
 ]
+DJANGO_EASY_AUDIT_REGISTERED_CLASSES = ["shop.PeerBook"]  # else it records events and plain models too
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",

@@ -8,9 +8,10 @@ from django.core.management import call_command
 from django.db import connection
 
 
-def start(database: Path) -> None:
-    """Set Django up on this file, once a process, and migrate it."""
+def start(database: Path, *more_apps: str) -> None:
+    """Set Django up on this file, once a process, with these apps too, and migrate it."""
     os.environ["EVENTFOLD_BENCH_DATABASE"] = str(database)
+    os.environ["EVENTFOLD_BENCH_APPS"] = " ".join(more_apps)
     os.environ["DJANGO_SETTINGS_MODULE"] = "benchmarks.django_project.settings"
     django.setup()
     call_command("migrate", verbosity=0)

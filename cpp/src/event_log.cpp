@@ -1,5 +1,7 @@
 #include "eventfold/event_log.hpp"
 
+#include <algorithm>
+
 #include "append/appender.hpp"
 #include "base/sql.hpp"
 #include "eventfold/error.hpp"
@@ -30,6 +32,19 @@ void give(Connection& connection, AppendListener& listener, Position after, Posi
                   views.push_back({event.position, event.created, event.type, event.data});
                 listener.appended(connection, views);
               });
+}
+
+// Whether a listener has to be given any of these few events.
+bool concern(Connection& connection, const AppendListener& listener, Position after, Position until) {
+  const std::vector<std::string> types = listener.types();
+  if (types.empty()) return true;
+  Statement& statement = connection.prepare(sql::types_between);
+  ResetGuard guard(statement);
+  statement.bind({after, until});
+  while (statement.step()) {
+    if (std::ranges::find(types, statement.column(0).view()) != types.end()) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -120,11 +135,11 @@ std::optional<std::pair<Position, Position>> EventLog::fold_pending(AppendListen
 }
 
 std::optional<PendingChanges> EventLog::fold_and_find(AppendListener* listener, const WantedChanges* wanted) {
-  if (!listener && connection().in_transaction()) {
+  if (connection().in_transaction()) {
     refuse_while_folding(connection());
     auto pending = read_pending_changes(connection(), wanted);
     if (!pending) return std::nullopt;
-    if (pending->until != 0) {
+    if (pending->until != 0 && !(listener && concern(connection(), *listener, pending->after, pending->until))) {
       write_folded(connection(), pending->until);  // one statement needs no savepoint
       return pending;
     }

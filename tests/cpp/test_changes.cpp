@@ -27,7 +27,9 @@ struct Followed : TemporaryLog {
 };
 
 struct Seen : AppendListener {
+  std::vector<std::string> read;
   std::vector<Position> positions;
+  std::vector<std::string> types() const override { return read; }
   void appended(Connection&, std::span<const EventView> events) override {
     for (const EventView& event : events) positions.push_back(event.position);
   }
@@ -90,6 +92,27 @@ TEST_CASE("folding and finding agree, in a transaction or not, with a listener o
     t.execute("ROLLBACK");
     CHECK(t.log.unfolded());
   }
+}
+
+TEST_CASE("a listener is given what it reads, however few events there are", "[changes]") {
+  const bool in_transaction = GENERATE(false, true);
+  const int count = GENERATE(1, 16, 17);
+  Followed t;
+  Seen seen;
+  seen.read = {"Changed", "Unheard of"};
+  const auto fold = [&] {
+    if (in_transaction) t.execute("BEGIN IMMEDIATE");
+    const auto pending = t.log.fold_and_find(&seen, &t.wanted);
+    if (in_transaction) t.execute("COMMIT");
+    CHECK_FALSE(t.log.unfolded());
+    return pending ? pending->found.changes.size() : 0;
+  };
+  for (int index = 0; index < count; ++index) t.append("Created", "{}");
+  CHECK(fold() == static_cast<std::size_t>(count));
+  CHECK(seen.positions.empty());
+  for (int index = 0; index < count; ++index) t.append(index + 1 == count ? "Changed" : "Other", "{}");
+  CHECK(fold() == 0);
+  CHECK(seen.positions == std::vector<Position>{2 * count});
 }
 
 TEST_CASE("without anything wanted the events are folded all the same", "[changes]") {

@@ -10,6 +10,7 @@ pass in silence, OR REPLACE would overwrite one), so each insert has a clause of
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from eventfold.django.view_sql import quote_name, quote_text
 
@@ -84,8 +85,7 @@ def triggers(table: TrackedTable) -> dict[str, str]:
 
 def row_json(table: TrackedTable, row: str, prefix: str) -> str:
     """Return the SQL of an event's data that says all of a row; `row` is the name before its columns."""
-    pairs = [_both(row, member, prefix) for member in table.members]
-    return _joined([f"'{{\"key\":' || {table.key_json(row)}", *pairs, "'}'"])
+    return _data(table, row, [_both(row, member, prefix) for member in table.members])
 
 
 def native_row_json(table: TrackedTable, row: str, prefix: str) -> str | None:
@@ -107,9 +107,16 @@ def native_row_json(table: TrackedTable, row: str, prefix: str) -> str | None:
     return f"eventfold_row_json({quote_text(shape)}, {', '.join(value for _, _, value in found)})"
 
 
-def _append(table: TrackedTable, type_id: int, row: str, pairs: Sequence[str]) -> str:
-    """The statements that append an event; `pairs` are SQL expressions of texts such as `,"new_title":"Emma"`."""
-    data = _joined([f"'{{\"key\":' || {table.key_json(row)}", *pairs, "'}'"])
+class _Part(NamedTuple):
+    """A part of a printf(): what it adds to the format, and the SQL expressions of its arguments."""
+
+    format: str
+    values: list[str]
+
+
+def _append(table: TrackedTable, type_id: int, row: str, pairs: Sequence[_Part]) -> str:
+    """The statements that append an event; `pairs` are parts such as `,"new_title":"Emma"`."""
+    data = _data(table, row, pairs)
     return (
         f"INSERT INTO eventfold_event (position, type_id, created, slot{table.key_slot + 1}, data)\n"
         f"VALUES ({_POSITION}, {type_id}, {_CREATED}, {table.key_value(row)}, {data})\n"
@@ -118,16 +125,22 @@ def _append(table: TrackedTable, type_id: int, row: str, pairs: Sequence[str]) -
     )
 
 
-def _both(row: str, member: Member, prefix: str | None = None) -> str:
-    return f"{_label(prefix or row, member)} || {_json(row, member)}"
+def _data(table: TrackedTable, row: str, pairs: Sequence[_Part]) -> str:
+    """One text out of many: printf() is faster than a long chain of ||, whose depth is limited too."""
+    return _joined([_Part('{"key":%s', [table.key_json(row)]), *pairs, _Part("}", [])])
 
 
-def _if_changed(member: Member) -> str:
-    return f"CASE WHEN {_differs(member.column)} THEN {_both('old', member)} || {_both('new', member)} ELSE '' END"
+def _both(row: str, member: Member, prefix: str | None = None) -> _Part:
+    return _Part(_label(prefix or row, member).replace("%", "%%") + "%s", [_json(row, member)])
+
+
+def _if_changed(member: Member) -> _Part:
+    both = " || ".join(f"{quote_text(_label(row, member))} || {_json(row, member)}" for row in ("old", "new"))
+    return _Part("%s", [f"CASE WHEN {_differs(member.column)} THEN {both} ELSE '' END"])
 
 
 def _label(row: str, member: Member) -> str:
-    return quote_text(f',"{row}_{member.name}":')
+    return f',"{row}_{member.name}":'
 
 
 def _json(row: str, member: Member) -> str:
@@ -142,9 +155,13 @@ def _names(columns: Iterable[str]) -> str:
     return ", ".join(map(quote_name, columns))
 
 
-def _joined(texts: Sequence[str]) -> str:
-    """One text out of many: printf() is faster than a chain of ||, whose depth is limited too."""
-    while len(texts) > 1:
-        groups = [texts[start : start + _ARGUMENTS] for start in range(0, len(texts), _ARGUMENTS)]
-        texts = [f"printf('{'%s' * len(group)}', {', '.join(group)})" for group in groups]
-    return texts[0]
+def _joined(parts: Sequence[_Part]) -> str:
+    while len(parts) > _ARGUMENTS:
+        groups = [parts[start : start + _ARGUMENTS] for start in range(0, len(parts), _ARGUMENTS)]
+        parts = [_Part("%s", [_printf(group)]) for group in groups]
+    return _printf(parts)
+
+
+def _printf(parts: Sequence[_Part]) -> str:
+    values = [value for part in parts for value in part.values]
+    return f"printf({', '.join([quote_text(''.join(part.format for part in parts)), *values])})"

@@ -1,0 +1,1 @@
+"""The app whose writes are tracked: ten columns beside the key."""
