@@ -135,3 +135,18 @@ TEST_CASE("a handler cannot have anything found", "[changes]") {
   t.log.connection().folding = false;
   t.execute("COMMIT");
 }
+
+TEST_CASE("what was imported is folded, and followed by nobody", "[changes]") {
+  Followed t;
+  const bool in_transaction = GENERATE(false, true);
+  t.append("Created", "{}");
+  t.execute(
+      "INSERT INTO eventfold_event (position, type_id, created, data, occurred_at) "
+      "SELECT head + 1, type_id, created, data, 1 FROM eventfold_event, eventfold_head WHERE position = 1");
+  if (in_transaction) t.execute("BEGIN IMMEDIATE");
+  const auto pending = t.log.fold_and_find(nullptr, &t.wanted);
+  REQUIRE(pending);
+  CHECK(pending->until == 2);
+  CHECK(t.positions(pending->found) == std::vector<Position>{1});
+  if (in_transaction) t.execute("COMMIT");
+}

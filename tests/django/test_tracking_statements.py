@@ -4,6 +4,7 @@ import pytest
 from django.core.management.color import no_style
 from django.db import connection
 
+from eventfold.django.tracking import inline
 from tests.django.loans.events import Lent
 from tests.django.loans.models import Book, Shelf
 from tests.django.loans.read_models import BookList
@@ -87,3 +88,26 @@ def test_an_app_writes_before_the_others_are_ready(tmp_path):
     project.python("from shop.models import Book; Book.objects.create(title='Persuasion')")  # and Sanditon once more
     titles = [title for (title,) in project.rows("SELECT title FROM shop_titled ORDER BY position")]
     assert titles == ["Emma", "Sanditon", "Sanditon", "Persuasion"]
+
+
+def test_a_migrate_that_failed_is_not_taken_for_one_that_goes_on():
+    class Apps:
+        """What a migrate has."""
+
+    apps = Apps()
+    inline._pause(using="default", apps=apps)
+    try:
+        Book.objects.create(title="Emma")
+        assert BookList.objects.count() == 0
+        del apps
+        Book.objects.update(title="Persuasion")
+        assert BookList.objects.get().title == "Persuasion"
+    finally:
+        inline._resume(using="default")
+
+
+@pytest.mark.parametrize("comment", ["/* why */ ", "-- why\n", "\n  (", "/* a */ -- b\n /* c\n */"])
+def test_a_statement_may_begin_with_a_comment(comment):
+    assert inline._writes(f"{comment}INSERT INTO t VALUES (1)")
+    assert not inline._writes(f"{comment}SELECT 'INSERT INTO t'")
+    assert not inline._writes(f"{comment}INSERTED")

@@ -11,7 +11,8 @@
 
 namespace eventfold {
 
-// Events of some types; of a type, only those whose data has one of some members. Immutable, so threads may share it.
+// Events of some types; of a type, only those whose data has one of some members. What was imported is of the past, and
+// nobody follows it. Immutable, so threads may share it.
 class WantedChanges {
  public:
   // By the number of a type: names of members of its data; none: every event of the type. At least one type.

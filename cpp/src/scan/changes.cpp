@@ -17,7 +17,7 @@ WantedChanges::WantedChanges(const std::map<std::int64_t, std::vector<std::strin
       "SELECT e.position, e.type_id, e.data, coalesce(e.metadata, (SELECT m.metadata FROM eventfold_metadata AS m "
       "WHERE m.position = e.position)) FROM eventfold_event AS e "
       "WHERE e.position > ? AND e.position <= ? AND +e.type_id IN (" +
-      types + ") ORDER BY e.position LIMIT ?";
+      types + ") AND e.occurred_at IS NULL ORDER BY e.position LIMIT ?";
 }
 
 bool WantedChanges::matches(std::int64_t type_id, std::string_view data) const {
@@ -30,7 +30,7 @@ bool WantedChanges::matches(std::int64_t type_id, std::string_view data) const {
 
 const char* WantedChanges::pending_sql() {
   return "SELECT e.position, e.type_id, e.data, coalesce(e.metadata, (SELECT m.metadata FROM eventfold_metadata AS m "
-         "WHERE m.position = e.position)), h.folded FROM eventfold_header AS h, eventfold_event AS e "
+         "WHERE m.position = e.position)), h.folded, e.occurred_at FROM eventfold_header AS h, eventfold_event AS e "
          "WHERE h.id = 1 AND e.position > h.folded ORDER BY e.position LIMIT ?";
 }
 
@@ -51,7 +51,7 @@ std::optional<PendingChanges> read_pending_changes(Connection& connection, const
     pending->until = statement.column(0).integer;
     const std::int64_t type_id = statement.column(1).integer;
     const std::string_view data = statement.column(2).view();
-    if (wanted && wanted->matches(type_id, data)) {
+    if (wanted && statement.column(5).is_null() && wanted->matches(type_id, data)) {
       pending->found.changes.push_back(
           {pending->until, type_id, std::string(data), std::string(statement.column(3).view())});
     }

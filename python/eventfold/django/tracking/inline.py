@@ -7,6 +7,7 @@ nothing of that is declared, a statement costs one look.
 """
 
 import re
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -31,9 +32,12 @@ from eventfold.django.tracking.translated import beginnings, has_begun
 from eventfold.django.transactions import ImmediateAtomic
 from eventfold.errors import EventfoldError, LogNotFound, UnsupportedSchema
 
-_writes = re.compile(r"[\s(]*(?:INSERT|UPDATE|DELETE|REPLACE|WITH)\b", re.IGNORECASE).match
+_writes = re.compile(  # after white space and comments
+    r"(?:[\s(]|/\*.*?\*/|--[^\n]*\n)*(?:INSERT|UPDATE|DELETE|REPLACE|WITH)\b", re.IGNORECASE | re.DOTALL
+).match
 _FOLLOWED = "_eventfold_followed"  # on a connection: up to which position, while it is being followed
-_migrating: set[str] = set()
+_migrating: dict[str, Callable[[], Any]] = {}
+"""By alias: whether a migrate is under way. One that fails is not heard of again, only what it had is gone then."""
 
 
 def connect() -> None:
@@ -71,7 +75,7 @@ def fold_new(connection: Any) -> None:
     Raises what folding, receivers and translations raise; the transaction can only be rolled back then.
     """
     alias = connection.alias
-    if alias in _migrating:
+    if _is_migrating(alias):
         return  # a read model's table may not be there yet; the next append folds what it finds
     log = present_log(connection).log
     own = connection.__dict__
@@ -151,9 +155,13 @@ def _began_by_hand(connection: Any) -> bool:
     return raw is not None and connection.get_autocommit() and not connection.in_atomic_block and raw.in_transaction
 
 
+def _is_migrating(alias: str) -> bool:
+    return alias in _migrating and _migrating[alias]() is not None
+
+
 def _begin(connection: Any) -> None:
     """Let what is new be translated from here on, and not what was recorded before."""
-    if has_begun(connection.alias) or connection.alias in _migrating:
+    if has_begun(connection.alias) or _is_migrating(connection.alias):
         return
     with suppress(LogNotFound, UnsupportedSchema):
         present_log(connection).log.head()
@@ -209,10 +217,10 @@ def _join(connection: Any, **kwargs: Any) -> None:
         connection.execute_wrappers.insert(0, around_statement)
 
 
-def _pause(using: str = DEFAULT_DB_ALIAS, **kwargs: Any) -> None:
-    _migrating.add(using)
+def _pause(using: str = DEFAULT_DB_ALIAS, apps: Any = None, **kwargs: Any) -> None:
+    _migrating[using] = weakref.ref(apps) if apps is not None else lambda: True
 
 
 def _resume(using: str = DEFAULT_DB_ALIAS, **kwargs: Any) -> None:
-    _migrating.discard(using)
+    _migrating.pop(using, None)
     metadata_context.forget(connections[using])
