@@ -106,6 +106,11 @@ def exactly(text: str) -> Iterator[None]:
         _current.reset(token)
 
 
+def is_said() -> bool:
+    """Whether anything is said now."""
+    return _current.get() is not None
+
+
 def current_metadata() -> dict[str, Any]:
     """Return what an event that is recorded now would have."""
     context = _current.get()

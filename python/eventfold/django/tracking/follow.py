@@ -1,7 +1,7 @@
 """What follows from recorded changes of tracked tables: their receivers are called, and their translations."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -107,7 +107,7 @@ def _tell(using: str, wanted: Wanted, rows: list[Any]) -> None:
 def _translate(connection: Any, models: dict[int, TranslatedModel], rows: list[Any], after: int, until: int) -> None:
     since = beginnings(connection)
     gone = _deleted(connection, models, after, until) if until - after > 1 else set()
-    made = list(_made(connection, models, since, gone, rows, until))
+    made = _made(connection, models, since, gone, rows, until)
     if made:
         _append(connection.alias, made)
 
@@ -127,7 +127,8 @@ def _made(
     gone: set[tuple[Any, Any]],
     rows: list[Any],
     until: int,
-) -> Iterator[_Made]:
+) -> list[_Made]:
+    made: list[_Made] = []
     changed: dict[str, bool] = {}
     for position, type_id, text, metadata in rows:
         model = models.get(type_id)
@@ -147,15 +148,17 @@ def _made(
                     continue
             if row is None:
                 key = data["key"]
-                row = model.past_row(key, position) if (model.model, key) in gone else model.row(key)
-            for event in _call(field, row, *found, position):
-                yield _Made(event, metadata or "", field)
+                row = model.past_row(key, position) if gone and (model.model, key) in gone else model.row(key)
+            result = _call(field, row, *found, position)
+            if result:
+                made += [_Made(event, metadata or "", field) for event in result]
+    return made
 
 
-def _call(field: TranslatedField, row: Any, old: Any, new: Any, position: int) -> Iterable[Any]:
+def _call(field: TranslatedField, row: Any, old: Any, new: Any, position: int) -> list[Any] | None:
     try:
         result = field.function(row, field.read(old), field.read(new))
-        return () if result is None else _events(result)
+        return None if result is None else _events(result)
     except Exception as error:
         raise _failure([field], f"{row._meta.label} {row.pk}, position {position}", error) from error
 

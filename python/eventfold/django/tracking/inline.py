@@ -60,8 +60,8 @@ def is_read() -> bool:
 
 
 def is_followed() -> bool:
-    """Whether anything follows from tracked events."""
-    return is_read() or translates() or bool(listened())
+    """Whether anything follows from tracked events; nothing before the apps are ready, which may yet say what."""
+    return apps.ready and (translates() or is_read() or bool(listened()))
 
 
 def forget() -> None:
@@ -125,12 +125,13 @@ def _caught_up(connection: Any) -> Iterator[None]:
 
 
 def around_statement(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
-    """An execute wrapper."""
-    if not _writes(sql):
+    """An execute wrapper. What it asks first is quickly answered: mostly there is nothing to do."""
+    followed = is_followed()
+    if not (followed or metadata_context.is_said()) or not _writes(sql):
         return execute(sql, params, many, context)
     connection = context["connection"]
     metadata_context.reach_triggers(connection)
-    if not apps.ready or not is_followed():  # apps that are not ready yet may declare what follows
+    if not followed:
         return execute(sql, params, many, context)
     if not connection.in_atomic_block and connection.get_autocommit() and not _began_by_hand(connection):
         with ImmediateAtomic(connection.alias):

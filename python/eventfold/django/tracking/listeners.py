@@ -24,7 +24,8 @@ class _Swept:
 
 def listened() -> frozenset[Any]:
     """Return the event types of tracked models that somebody listens to."""
-    wait_no_longer()
+    if apps._pending_operations:
+        wait_no_longer()
     known: Any = pre_save.sender_receivers_cache.get(_Asked)
     if known is None or post_save.sender_receivers_cache.get(_Asked) is not known:
         known = frozenset().union(*map(_ask, _SIGNALS))
@@ -35,10 +36,9 @@ def listened() -> frozenset[Any]:
 
 def wait_no_longer() -> None:
     """Connect the receivers that wait for the event type of a tracked model, as "books.BookChanged"."""
-    if apps._pending_operations:
-        labels = {tuple(label.lower().split(".")): label for label in tracked_labels()}
-        for name in apps._pending_operations.keys() & labels.keys():
-            apps.do_pending_operations(tracked_event(labels[name]))
+    labels = {tuple(label.lower().split(".")): label for label in tracked_labels()}
+    for name in apps._pending_operations.keys() & labels.keys():
+        apps.do_pending_operations(tracked_event(labels[name]))
 
 
 def tell(event: Any, using: str) -> None:
