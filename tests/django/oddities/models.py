@@ -35,7 +35,7 @@ class Document(models.Model):
     pages = models.IntegerField(default=0, db_column="how many 'pages'; -- select")
 
     class Meta:
-        db_table = "all my.documents'"
+        db_table = "all my.documents"  # an apostrophe more, and Django's own flush fails
 
 
 class Entry(models.Model):
