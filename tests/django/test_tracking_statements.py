@@ -106,6 +106,24 @@ def test_a_migrate_that_failed_is_not_taken_for_one_that_goes_on():
         inline._resume(using="default")
 
 
+@pytest.mark.parametrize(
+    ("sql", "writes"),
+    [
+        ("WITH t AS (SELECT 1) SELECT * FROM t", False),
+        ("WITH t AS (SELECT replace(a, 'b', 'c') FROM u) SELECT * FROM t", False),
+        ("WITH t AS (SELECT 1) INSERT INTO u SELECT * FROM t", True),
+        ("WITH t AS (SELECT 1) insert or ignore into u SELECT * FROM t", True),
+        ("WITH t AS (SELECT 1) UPDATE u SET a = 1", True),
+        ("WITH t AS (SELECT 1)\nDELETE FROM u", True),
+        ("WITH t AS (SELECT 1) REPLACE INTO u SELECT * FROM t", True),
+        ("EXPLAIN INSERT INTO u VALUES (1)", False),
+        ("PRAGMA user_version = 1", False),
+    ],
+)
+def test_a_statement_that_only_reads_takes_no_lock(sql, writes):
+    assert inline._writes(sql) == writes
+
+
 @pytest.mark.parametrize("comment", ["/* why */ ", "-- why\n", "\n  (", "/* a */ -- b\n /* c\n */"])
 def test_a_statement_may_begin_with_a_comment(comment):
     assert inline._writes(f"{comment}INSERT INTO t VALUES (1)")

@@ -32,9 +32,12 @@ from eventfold.django.tracking.translated import beginnings, has_begun
 from eventfold.django.transactions import ImmediateAtomic
 from eventfold.errors import EventfoldError, LogNotFound, UnsupportedSchema
 
-_writes = re.compile(  # after white space and comments
-    r"(?:[\s(]|/\*.*?\*/|--[^\n]*\n)*(?:INSERT|UPDATE|DELETE|REPLACE|WITH)\b", re.IGNORECASE | re.DOTALL
+_first_word = re.compile(  # after white space and comments
+    r"(?:[\s(]|/\*.*?\*/|--[^\n]*\n)*(?:INSERT|UPDATE|DELETE|REPLACE|(WITH))\b", re.IGNORECASE | re.DOTALL
 ).match
+_written_within = re.compile(
+    r"\b(?:(?:INSERT|REPLACE)\s+(?:OR\s+\w+\s+)?INTO|UPDATE|DELETE\s+FROM)\b", re.IGNORECASE
+).search
 _FOLLOWED = "_eventfold_followed"  # on a connection: up to which position, while it is being followed
 _migrating: dict[str, Callable[[], Any]] = {}
 """By alias: whether a migrate is under way. One that fails is not heard of again, only what it had is gone then."""
@@ -148,6 +151,11 @@ def around_statement(execute: Callable[..., Any], sql: str, params: Any, many: b
             result = cursor.cursor
     fold_new(connection)
     return result
+
+
+def _writes(sql: str) -> bool:
+    found = _first_word(sql)
+    return found is not None and (found[1] is None or _written_within(sql) is not None)
 
 
 def _began_by_hand(connection: Any) -> bool:
