@@ -8,6 +8,8 @@ from django.db import connection, transaction
 from django.db.models.signals import post_save, pre_save
 
 from eventfold.django import events_of
+from eventfold.django.declared import declared_model
+from eventfold.django.tracking import listeners
 from tests.django.loans.models import Book, Shelf, Untold
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +25,10 @@ def connect():
         connected.append((signal, receiver, kwargs))
 
     yield connect
+    listeners.wait_no_longer()  # else a disconnect by label waits for a class that no registry has
     for signal, receiver, kwargs in connected:
+        if isinstance(kwargs.get("sender"), str):
+            kwargs["sender"] = declared_model(kwargs["sender"])
         signal.disconnect(receiver, **kwargs)
 
 
