@@ -36,13 +36,11 @@ void give(Connection& connection, AppendListener& listener, Position after, Posi
 
 // Whether a listener has to be given any of these few events.
 bool concern(Connection& connection, const AppendListener& listener, Position after, Position until) {
-  const std::vector<std::string> types = listener.types();
-  if (types.empty()) return true;
   Statement& statement = connection.prepare(sql::types_between);
   ResetGuard guard(statement);
   statement.bind({after, until});
   while (statement.step()) {
-    if (std::ranges::find(types, statement.column(0).view()) != types.end()) return true;
+    if (listener.reads(statement.column(0).view())) return true;
   }
   return false;
 }

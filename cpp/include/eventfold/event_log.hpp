@@ -8,6 +8,7 @@
 // Not thread-safe: one EventLog for each thread. Several processes may use one file.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -72,6 +73,11 @@ class AppendListener {
   virtual void appended(Connection& connection, std::span<const EventView> events) = 0;
   // The types that it reads, for those who would have to read them from the log first; empty: all.
   virtual std::vector<std::string> types() const { return {}; }
+  // Whether it reads this one.
+  virtual bool reads(std::string_view type) const {
+    const auto wanted = types();
+    return wanted.empty() || std::find(wanted.begin(), wanted.end(), type) != wanted.end();
+  }
 };
 
 class EventLog {

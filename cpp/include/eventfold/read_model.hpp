@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,10 +29,12 @@ class InlineReadModels : public AppendListener {
   // Throws ProjectionError, CorruptLog, and what a handler throws.
   void appended(Connection& connection, std::span<const EventView> events) override;
   std::vector<std::string> types() const override;
+  bool reads(std::string_view type) const override;
 
  private:
   class Model;
   std::vector<std::unique_ptr<Model>> models_;
+  std::set<std::string, std::less<>> types_;
 };
 
 // Called about ten times a second with the positions that are done, and their number in all. May throw to stop.

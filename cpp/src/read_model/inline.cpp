@@ -1,6 +1,5 @@
 #include <mutex>
 #include <optional>
-#include <set>
 
 #include "eventfold/read_model.hpp"
 #include "read_model/folding_guard.hpp"
@@ -135,18 +134,17 @@ class InlineReadModels::Model {
 };
 
 InlineReadModels::InlineReadModels(std::vector<Projection> projections) {
-  for (Projection& projection : projections) models_.push_back(std::make_unique<Model>(std::move(projection)));
+  for (Projection& projection : projections) {
+    for (const EventSpec& event : projection.spec->events) types_.insert(event.type);
+    models_.push_back(std::make_unique<Model>(std::move(projection)));
+  }
 }
 
 InlineReadModels::~InlineReadModels() = default;
 
-std::vector<std::string> InlineReadModels::types() const {
-  std::set<std::string> types;
-  for (const auto& model : models_) {
-    for (const EventSpec& event : model->spec().events) types.insert(event.type);
-  }
-  return {types.begin(), types.end()};
-}
+std::vector<std::string> InlineReadModels::types() const { return {types_.begin(), types_.end()}; }
+
+bool InlineReadModels::reads(std::string_view type) const { return types_.contains(type); }
 
 void InlineReadModels::appended(Connection& connection, std::span<const EventView> events) {
   for (const auto& model : models_) model->appended(connection, events);
