@@ -32,8 +32,9 @@ from eventfold.django.tracking.translated import beginnings, has_begun
 from eventfold.django.transactions import ImmediateAtomic
 from eventfold.errors import EventfoldError, LogNotFound, UnsupportedSchema
 
-_first_word = re.compile(  # after white space and comments
-    r"(?:[\s(]|/\*.*?\*/|--[^\n]*\n)*(?:INSERT|UPDATE|DELETE|REPLACE|(WITH))\b", re.IGNORECASE | re.DOTALL
+_first_word = re.compile(  # after white space and comments; nothing follows from temporary tables, as past() has them
+    r"(?:[\s(]|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/|--[^\n]*\n)*(?:INSERT(?!\s+INTO\s+temp\.)|UPDATE|DELETE|REPLACE|(WITH))\b",
+    re.IGNORECASE,
 ).match
 _written_within = re.compile(
     r"\b(?:(?:INSERT|REPLACE)\s+(?:OR\s+\w+\s+)?INTO|UPDATE|DELETE\s+FROM)\b", re.IGNORECASE
