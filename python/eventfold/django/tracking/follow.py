@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -94,14 +94,25 @@ def follow(connection: Any, wanted: Wanted, rows: list[Any], after: int, looked:
 
 def _tell(using: str, wanted: Wanted, rows: list[Any]) -> None:
     positions: dict[Any, list[int]] = {}
-    for position, type_id, *_ in rows:
+    said: dict[int, str | None] = {}
+    for position, type_id, _, metadata in rows:
         if type_id in wanted.listeners:
             positions.setdefault(wanted.listeners[type_id], []).append(position)
+            if looked < last:
+                # what a receiver took back had positions too, and they are given out again
+                last = min(last, present_log(connection).log.head())
     found: list[Any] = []
     for event, of_type in positions.items():
         found += event._base_manager.using(using).filter(position__gte=of_type[0], position__lte=of_type[-1])
     for event in sorted(found, key=lambda event: event.position):
-        tell(event, using)
+        if event.position in said:
+            with _saying(said[event.position]):
+                tell(event, using)
+
+
+def _saying(metadata: str | None) -> AbstractContextManager[None]:
+    """What follows from a change has the metadata of the change: another program may have made it."""
+    return _NOTHING if (metadata or "") == current_text() else exactly(metadata or "")
 
 
 def _translate(connection: Any, models: dict[int, TranslatedModel], rows: list[Any], after: int, until: int) -> None:
@@ -115,6 +126,7 @@ def _translate(connection: Any, models: dict[int, TranslatedModel], rows: list[A
 class _Made(NamedTuple):
     """An event that a translation made, and the metadata of its change."""
 
+            said[position] = metadata
     event: Any
     metadata: str
     field: TranslatedField
@@ -149,7 +161,8 @@ def _made(
             if row is None:
                 key = data["key"]
                 row = model.past_row(key, position) if gone and (model.model, key) in gone else model.row(key)
-            result = _call(field, row, *found, position)
+            with _saying(metadata):
+                result = _call(field, row, *found, position)
             if result:
                 made += [_Made(event, metadata or "", field) for event in result]
     return made
@@ -176,7 +189,7 @@ def _append(using: str, made: list[_Made]) -> None:
     for (cls, metadata), group in groupby(made, _class_and_origin):
         run = list(group)
         try:
-            with _NOTHING if metadata == current_text() else exactly(metadata):
+            with _saying(metadata):
                 if plan_of(cls).plain_save:
                     save.append(cls, [each.event for each in run], using)
                 else:

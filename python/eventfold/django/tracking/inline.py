@@ -84,10 +84,13 @@ def fold_new(connection: Any) -> None:
     log = present_log(connection).log
     own = connection.__dict__
     try:
-        if not read_models.is_compiled(alias) and log.unfolded() is None:
-            return
-        wanted = None if _FOLLOWED in own else wanted_on(connection)
-        found = log.fold_and_find(read_models.compiled_for(alias), wanted and wanted.changes)
+        try:
+            if not read_models.is_compiled(alias) and log.unfolded() is None:
+                return
+            wanted = None if _FOLLOWED in own else wanted_on(connection)
+            found = log.fold_and_find(read_models.compiled_for(alias), wanted and wanted.changes)
+        except (LogNotFound, UnsupportedSchema):
+            return  # an append says so; the app's own tables have nothing to do with it
         if found is None:
             return
         after, until, changes = found
@@ -101,8 +104,6 @@ def fold_new(connection: Any) -> None:
                     follow(connection, wanted, rows, after, looked, partial(own.get, _FOLLOWED))
                 finally:
                     del own[_FOLLOWED]
-    except (LogNotFound, UnsupportedSchema):
-        return  # an append says so; the app's own tables have nothing to do with it
     except BaseException as error:
         if connection.in_atomic_block:
             connection.needs_rollback = True  # what was written must not be kept without what follows from it
