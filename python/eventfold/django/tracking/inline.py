@@ -138,11 +138,10 @@ def around_statement(execute: Callable[..., Any], sql: str, params: Any, many: b
     metadata_context.reach_triggers(connection)
     if not followed:
         return execute(sql, params, many, context)
-    if not connection.in_atomic_block and connection.get_autocommit() and not _began_by_hand(connection):
+    if not connection.in_atomic_block and not _began_by_hand(connection):
         with ImmediateAtomic(connection.alias):
             return around_statement(execute, sql, params, many, context)
-    if translates():
-        _begin(connection)
+    begin(connection)
     result = execute(sql, params, many, context)
     cursor = context["cursor"]
     raw = cursor.cursor
@@ -170,9 +169,9 @@ def _is_migrating(alias: str) -> bool:
     return alias in _migrating and _migrating[alias]() is not None
 
 
-def _begin(connection: Any) -> None:
+def begin(connection: Any) -> None:
     """Let what is new be translated from here on, and not what was recorded before."""
-    if has_begun(connection.alias) or _is_migrating(connection.alias):
+    if not translates() or has_begun(connection.alias) or _is_migrating(connection.alias):
         return
     with suppress(LogNotFound, UnsupportedSchema):
         present_log(connection).log.head()
