@@ -1,8 +1,11 @@
 """Who and why: metadata of events, those of triggers too."""
 
 import asyncio
+import contextvars
 import sqlite3
 import threading
+import uuid
+from types import SimpleNamespace
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -10,13 +13,14 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.http import HttpResponse
-from django.test import AsyncClient, Client, override_settings
+from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.urls import path
 
 from eventfold import EventLog
 from eventfold.django import history, metadata
 from eventfold.django.connection import database_of
-from eventfold.django.metadata_context import current_metadata
+from eventfold.django.metadata_context import current_metadata, found_when_needed
+from eventfold.django.middleware import MetadataMiddleware
 from eventfold.errors import InvalidEvent
 from tests.django.books.events import BookBorrowed
 from tests.django.loans.models import Book, Shelf
@@ -198,3 +202,46 @@ def test_nothing_is_said_of_tables_without_a_log():
     with metadata(user="ann"):
         Book.objects.using("default").none()
     assert current_metadata() == {}
+
+
+def test_it_reaches_what_is_written_while_rows_are_read():
+    Shelf.objects.bulk_create([Shelf(mark=mark) for mark in "abc"])
+    with metadata(user="ann"), connection.cursor() as cursor:
+        cursor.execute("SELECT mark FROM loans_shelf ORDER BY mark")
+        while row := cursor.fetchone():
+            Shelf.objects.filter(mark=row[0]).update(row=1)
+    assert [said for _, said in recorded()[3:]] == [{"user": "ann"}] * 3
+
+
+@pytest.mark.parametrize("name", [uuid.UUID(int=7), 7, "nul\0half\udcff"], ids=["uuid", "number", "unsayable"])
+def test_a_user_whose_name_is_not_a_text_that_json_can_say_makes_no_write_fail(name):
+    request = RequestFactory().get("/")
+    request.user = SimpleNamespace(is_authenticated=True, get_username=lambda: name)
+
+    def respond(request):
+        Shelf.objects.create(mark="a")
+        return HttpResponse()
+
+    MetadataMiddleware(respond)(request)
+    assert recorded()[0][1]["user"] == str(name).replace("\0", "").replace("\udcff", "?")
+
+
+def test_threads_that_work_for_one_request_find_it_out_at_once():
+    asked, go_on = threading.Event(), threading.Event()
+
+    def find():
+        if threading.current_thread() is not threading.main_thread():
+            asked.set()
+            assert go_on.wait(10)
+        return {"user": "ann"}
+
+    found = []
+    with found_when_needed(find):
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=lambda: context.run(lambda: found.append(current_metadata())))
+        thread.start()
+        assert asked.wait(10)
+        found.append(current_metadata())
+        go_on.set()
+        thread.join()
+    assert found == [{"user": "ann"}] * 2

@@ -10,9 +10,10 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.core.management import call_command
 from django.db import DatabaseError, connection, connections, transaction
 from django.db.models import Count, F
+from django.db.models.signals import post_save
 from django.test.utils import CaptureQueriesContext
 
-from eventfold.django import NotRecorded, PastError, as_of, history, past
+from eventfold.django import NotRecorded, PastError, as_of, events_of, history, past
 from eventfold.django.tracking.past import _ATTRIBUTE
 from eventfold.django.tracking.past_table import PastTable
 from tests.django.books.events import BookBorrowed
@@ -346,3 +347,22 @@ def test_a_table_that_could_not_be_made_is_not_taken_for_the_past(monkeypatch):
                 Shelf.objects.count()
         assert temporary_tables() == []
         assert Shelf.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reading_the_past_waits_for_no_writer_where_something_follows_from_writes():
+    def note(instance, **kwargs):
+        pass
+
+    coin = Coin.objects.create(worth="1.50", count=2)
+    position = history(coin)[0].position
+    Coin.objects.update(count=3)
+    post_save.connect(note, sender=events_of(Coin).changed)
+    writer = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
+    try:
+        writer.execute("BEGIN IMMEDIATE")
+        with past(position):
+            assert Coin.objects.get().count == 2
+    finally:
+        writer.close()
+        post_save.disconnect(note, sender=events_of(Coin).changed)

@@ -1,6 +1,7 @@
 """Receivers of the events of tracked models."""
 
 import sqlite3
+from contextlib import suppress
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -10,6 +11,7 @@ from django.db.models.signals import post_save, pre_save
 from eventfold.django import events_of
 from eventfold.django.declared import declared_model
 from eventfold.django.tracking import listeners
+from eventfold.errors import LogNotFound
 from tests.django.loans.models import Book, Shelf, Untold
 
 pytestmark = pytest.mark.django_db
@@ -107,3 +109,31 @@ def test_what_another_program_did_is_heard_with_the_next_write(connect):
     Untold.objects.create(name="x")
     Untold.objects.create(name="y")
     assert heard == [7]
+
+
+def test_what_a_receiver_raises_is_raised_whatever_it_is(connect):
+    def fail(instance, **kwargs):
+        raise LogNotFound("of another database")
+
+    connect(post_save, fail, sender=events_of(Shelf).created)
+    with pytest.raises(LogNotFound, match="of another database"), transaction.atomic():
+        Shelf.objects.create(mark="a")
+    assert Shelf.objects.count() == 0
+
+
+def test_they_hear_of_what_comes_after_a_receiver_took_something_back(connect):
+    heard = []
+
+    def note(instance, **kwargs):
+        heard.append(instance.key)
+        if instance.key == "a":
+            Shelf.objects.create(mark="b")
+            with suppress(KeyError), transaction.atomic():
+                Shelf.objects.create(mark="taken back")
+                raise KeyError
+        elif instance.key == "b":
+            Shelf.objects.create(mark="c")
+
+    connect(post_save, note, sender=events_of(Shelf).created)
+    Shelf.objects.create(mark="a")
+    assert heard == ["a", "b", "c"]

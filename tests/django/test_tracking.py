@@ -19,6 +19,7 @@ from eventfold.django import events_of, track
 from eventfold.django.connection import database_of
 from tests.django.loans.models import Author, Book, BookProxy, Library, Place, Shelf, Untold
 from tests.django.loans.read_models import BookList
+from tests.django.project import Project
 
 pytestmark = pytest.mark.django_db
 
@@ -315,3 +316,32 @@ def test_a_wrong_setting_says_what_is_wrong(settings, entry, why):
         events_of(Untold)
     del settings.EVENTFOLD
     assert connections["default"].vendor == "sqlite"
+
+
+def test_what_one_model_hides_of_a_parent_is_hidden_whoever_else_derives_from_it(tmp_path):
+    project = Project(tmp_path, "EVENTFOLD = {'TRACK': ['shop.Clerk', {'model': 'shop.Admin', 'mask': ['password']}]}")
+    project.models(
+        """
+        class Person(models.Model):
+            name = models.CharField(max_length=50)
+            password = models.CharField(max_length=50)
+
+        class Clerk(Person):
+            pass
+
+        class Admin(Person):
+            pass
+        """
+    )
+    hidden = """
+        from shop.models import Person
+        from eventfold.django.tracking.registry import tracking_of
+        print(*sorted(tracking_of(Person).mask), *sorted(tracking_of(Person).exclude))
+        """
+    assert project.python(hidden) == "password\n"
+    project.write(
+        "settings.py",
+        (tmp_path / "settings.py").read_text()
+        + "\nEVENTFOLD = {'TRACK': ['shop.Clerk', {'model': 'shop.person', 'exclude': ['name']}]}\n",
+    )
+    assert project.python(hidden) == "name\n"  # however its label is written

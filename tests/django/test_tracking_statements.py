@@ -1,5 +1,7 @@
 """A statement gives the app what it gives without tracking, also where something follows from it."""
 
+import time
+
 import pytest
 from django.core.management.color import no_style
 from django.db import connection
@@ -129,3 +131,11 @@ def test_a_statement_may_begin_with_a_comment(comment):
     assert inline._writes(f"{comment}INSERT INTO t VALUES (1)")
     assert not inline._writes(f"{comment}SELECT 'INSERT INTO t'")
     assert not inline._writes(f"{comment}INSERTED")
+
+
+def test_many_comments_before_a_statement_are_soon_read():
+    started = time.process_time()
+    assert not inline._writes("/*x*/" * 5000 + "SELECT 1")
+    assert inline._writes("/*x*/" * 5000 + "UPDATE t SET a = 1")
+    assert not inline._writes("/* UPDATE t SET a = 1")
+    assert time.process_time() - started < 1

@@ -7,17 +7,20 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.db.models import F
+from django.db.models.signals import post_save
+from django.test.utils import isolate_apps
 
 from eventfold import EventLog
-from eventfold.django import metadata, translate
+from eventfold.django import events_of, metadata, translate
 from eventfold.django.connection import database_of
+from eventfold.django.tracking import translated
 from eventfold.django.tracking.bootstrap import bootstrap
 from eventfold.django.tracking.translate import TranslationError, translations, untranslate
 from tests.django.books.events import BookBorrowed
 from tests.django.loans.events import Lent
-from tests.django.loans.models import Book, Library, Shelf, Untold
+from tests.django.loans.models import Book, Library, Place, Shelf, Untold
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +63,13 @@ def loan(seen):
         ("loans.Nothing", "x"),
     ):
         untranslate(model, field)
+
+
+def nothing_has_begun():
+    """As in a project that has just got its first translations."""
+    connection.ensure_connection()
+    connection.connection.execute("DELETE FROM eventfold_read_model WHERE name LIKE 'translation of %'")
+    translated.forget()
 
 
 def lent():
@@ -387,3 +397,142 @@ def test_a_bootstrap_gives_the_domain_events_of_today_and_none_twice(ann, bob, s
     assert [(titles[book], to) for book, to in lent()] == [("moved", "bob"), ("lent", "ann"), ("renamed", "ann")]
     bootstrap(Book, "default")
     assert len(lent()) == 3
+
+
+def test_a_bootstrap_may_be_the_first_that_is_written():
+    nothing_has_begun()
+    raw = connection.connection
+    triggers = raw.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'loans_shelf'"
+    ).fetchall()
+    for name, _ in triggers:  # as it was before tracking began
+        raw.execute(f'DROP TRIGGER "{name}"')
+    raw.execute("INSERT INTO loans_shelf (mark, row) VALUES ('a', 1), ('b', 2)")
+    for _, sql in triggers:
+        raw.execute(sql)
+
+    @translate(Shelf, "row")
+    def placed(shelf, old, new):
+        return Lent(book=new, to=shelf.mark)
+
+    assert bootstrap(Shelf, "default").events == 2
+    assert lent() == [(1, "a"), (2, "b")]
+
+
+def test_callbacks_that_an_app_counts_are_its_own(django_capture_on_commit_callbacks, ann):
+    nothing_has_begun()
+    with django_capture_on_commit_callbacks() as callbacks:
+        Book.objects.create(title="Emma", borrowed_by=ann)
+    assert callbacks == []
+    assert lent() != []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_beginning_that_was_rolled_back_is_not_remembered():
+    nothing_has_begun()
+    with transaction.atomic():
+        for title in ("Emma", "Persuasion"):
+            Book.objects.create(title=title)
+        assert not translated.has_begun("default")
+        transaction.set_rollback(True)
+    for title in ("Emma", "Persuasion"):
+        Book.objects.create(title=title)
+    assert translated.has_begun("default")
+    names = connection.connection.execute("SELECT name FROM eventfold_read_model").fetchall()
+    assert ("translation of loans.Book.borrowed_by",) in names
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_autocommit_a_statement_waits_for_commit_with_what_follows(ann):
+    nothing_has_begun()
+
+    @translate(Book, "title")
+    def refuse(book, old, new):
+        if not new:
+            raise ValueError("a book has a title")
+
+    transaction.set_autocommit(False)
+    try:
+        Book.objects.create(title="Emma", borrowed_by=ann)
+        Lent.objects.create(book=0)
+        transaction.rollback()
+        assert (Book.objects.count(), lent()) == (0, [])
+        transaction.rollback()
+        Lent.objects.create(book=0)
+        transaction.rollback()
+        assert lent() == []
+        transaction.rollback()
+        book = Book.objects.create(title="Emma", borrowed_by=ann)
+        with pytest.raises(TranslationError):
+            Book.objects.update(title="", borrowed_by=None)
+        transaction.commit()
+        assert (Book.objects.get().title, lent()) == ("Emma", [(book.pk, "ann")])
+    finally:
+        transaction.rollback()
+        transaction.set_autocommit(True)
+
+
+def test_what_follows_from_another_programs_change_is_not_said_to_be_of_who_writes_next():
+    @translate(Book, "title")
+    def moved(book, old, new):
+        if old:
+            Shelf.objects.create(mark=new)
+
+    def note(instance, **kwargs):
+        Lent.objects.create(book=instance.key)
+
+    changed = events_of(Book).changed
+    post_save.connect(note, sender=changed)
+    try:
+        Book.objects.create(title="Emma")
+        connection.connection.execute("UPDATE loans_book SET title = 'x'")
+        with metadata(user="dave"):
+            Untold.objects.create(name="x")
+            Book.objects.update(title="y")
+    finally:
+        post_save.disconnect(note, sender=changed)
+    events = [event for event in EventLog.on(database_of(connection)).read() if event.type != "loans.BookChanged"]
+    assert [(event.type, event.metadata) for event in events[1:]] == [
+        ("loans.Lent", None),
+        ("loans.ShelfCreated", None),
+        ("loans.Lent", {"user": "dave"}),
+        ("loans.ShelfCreated", {"user": "dave"}),
+    ]
+
+
+def test_a_process_that_runs_while_another_one_migrates_translates_from_then_on():
+    heard = []
+
+    @translate(Shelf, "row")
+    def placed(shelf, old, new):
+        return Lent(book=new, to=shelf.mark)
+
+    def note(instance, **kwargs):
+        heard.append(instance.key)
+
+    created = events_of(Shelf).created
+    post_save.connect(note, sender=created)
+    try:
+        connection.ensure_connection()
+        raw = connection.connection
+        types = raw.execute("SELECT * FROM eventfold_type WHERE name LIKE 'loans.Shelf%'").fetchall()
+        raw.execute("DELETE FROM eventfold_type WHERE name LIKE 'loans.Shelf%'")
+        Book.objects.create(title="before")
+        raw.executemany(f"INSERT INTO eventfold_type VALUES ({', '.join('?' * len(types[0]))})", types)
+        Shelf.objects.create(mark="a", row=3)
+    finally:
+        post_save.disconnect(note, sender=created)
+    assert (lent(), heard) == ([(3, "a")], ["a"])
+
+
+@isolate_apps("tests.django.loans")
+def test_a_reference_by_another_field_than_the_key_may_be_an_empty_text():
+    class Visit(models.Model):
+        place = models.ForeignKey(Place, models.CASCADE, to_field="code", null=True)
+
+        class Meta:
+            app_label = "loans"
+
+    place = Place.objects.create(name="x", code="")
+    read = translated._value_maker(Visit._meta.get_field("place"), "default")
+    assert (read(""), read(None)) == (place, None)

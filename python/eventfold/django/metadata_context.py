@@ -8,6 +8,7 @@ the same file have no such trigger, so their events stay without.
 
 import json
 import logging
+from _thread import get_ident
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,7 +27,8 @@ BEGIN INSERT INTO eventfold_metadata (position, metadata)
 -- LIMIT keeps SQLite from calling it twice
 SELECT new.position, said FROM (SELECT {_FUNCTION}() AS said LIMIT 1) WHERE said IS NOT NULL
 ON CONFLICT (position) DO NOTHING; END"""
-_REACHED = "_eventfold_metadata_trigger"
+_REACHED = "_eventfold_metadata_trigger"  # on a connection: the raw one that has the trigger for good
+_CALLABLE = "_eventfold_metadata_function"  # on a connection: the raw one that has the function
 
 _logger = logging.getLogger("eventfold")
 
@@ -34,33 +36,34 @@ _logger = logging.getLogger("eventfold")
 class _Context:
     """What is said, and what can be found out when first needed."""
 
-    __slots__ = ("_find", "_found", "_given", "_text", "_working")
+    __slots__ = ("_find", "_finding", "_given", "_known")
 
     def __init__(self, given: dict[str, Any], find: Callable[[], dict[str, Any]] | None) -> None:
         self._given = given
         self._find = find
-        self._found: dict[str, Any] | None = None
-        self._text = ""
-        self._working = False
+        self._known: tuple[dict[str, Any], str] = ({}, "")
+        self._finding: set[int] = set()  # threads: those that work for a request share this
 
     def values(self) -> dict[str, Any]:
-        if self._find is None or self._working:
+        thread = get_ident()
+        if self._find is None or thread in self._finding:
             return self._given
-        self._working = True  # what is written to find it out has none
+        self._finding.add(thread)  # what is written to find it out has none
         try:
             return {**self._find(), **self._given}
         except Exception:
             _logger.exception("eventfold: the metadata of a request could not be found out; events have none of it")
             return self._given
         finally:
-            self._working = False
+            self._finding.discard(thread)
 
     def text(self) -> str:
         found = self.values()
-        if found != self._found:  # who is logged in may change within a request
-            self._found = found
-            self._text = canonical_json(found) if found else ""
-        return self._text
+        known, text = self._known
+        if found != known:  # who is logged in may change within a request
+            text = canonical_json(found) if found else ""
+            self._known = found, text
+        return text
 
     def with_more(self, more: dict[str, Any]) -> "_Context":
         return _Context({**self._given, **more}, self._find)
@@ -140,7 +143,9 @@ def reach_triggers(connection: Any) -> None:
     raw = connection.connection
     if raw.execute("SELECT 1 FROM sqlite_master WHERE name = 'eventfold_metadata'").fetchone() is None:
         return
-    raw.create_function(_FUNCTION, 0, _said)
+    if connection.__dict__.get(_CALLABLE) is not raw:  # once: SQLite refuses it while rows are read on the connection
+        raw.create_function(_FUNCTION, 0, _said)
+        connection.__dict__[_CALLABLE] = raw
     raw.execute(_TRIGGER)
     if not raw.in_transaction:  # else a rollback may take the trigger back
         connection.__dict__[_REACHED] = raw

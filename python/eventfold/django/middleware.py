@@ -48,12 +48,17 @@ def _finder(request: HttpRequest) -> Callable[[], dict[str, Any]]:
 
     def find() -> dict[str, Any]:
         user: Any = getattr(request, "user", None)
-        found = {"user": user.get_username()} if user is not None and user.is_authenticated else {}
+        # a name need not be a text: USERNAME_FIELD may be a UUID
+        found = {"user": _sayable(str(user.get_username()))} if user is not None and user.is_authenticated else {}
         return {**found, "request_id": request_id, "path": path}
 
     return find
 
 
 def _recordable(text: str) -> str:
+    return _sayable(text[:_LONGEST])
+
+
+def _sayable(text: str) -> str:
     """What a client says must not make a save fail."""
-    return text[:_LONGEST].replace("\0", "").encode(errors="replace").decode()
+    return text.replace("\0", "").encode(errors="replace").decode()

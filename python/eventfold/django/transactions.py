@@ -27,6 +27,10 @@ class ImmediateAtomic(transaction.Atomic):
         if configured in (None, "DEFERRED"):
             connection.transaction_mode = "IMMEDIATE"
         try:
+            if not connection.get_autocommit() and not connection.connection.in_transaction:
+                # Django makes a savepoint then, and SQLite would commit with the release of one that nothing is round
+                with connection.wrap_database_errors:
+                    connection.connection.execute("BEGIN IMMEDIATE")
             super().__enter__()
         except OperationalError as error:
             if "locked" in str(error):

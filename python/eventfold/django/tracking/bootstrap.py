@@ -147,6 +147,7 @@ class _Bootstrap:
         all_rows = some_event is not None and self._one(some_event) is None
         beyond = head if head > last_position else None
         insert = self._sql.insert(self._after, until, created, beyond, all_rows=all_rows)
+        inline.begin(self._connection)
         events = native(self._connection, insert, _core.Log.append_selected, insert)
         inline.fold_new(self._connection)
         self._after = until

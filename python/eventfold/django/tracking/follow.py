@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -17,7 +17,13 @@ from eventfold.django.plan import plan_of
 from eventfold.django.tracking.event_types import TrackedEvent
 from eventfold.django.tracking.listeners import listened, tell
 from eventfold.django.tracking.translate import TranslationError
-from eventfold.django.tracking.translated import TranslatedField, TranslatedModel, beginnings, compiled_for
+from eventfold.django.tracking.translated import (
+    TranslatedField,
+    TranslatedModel,
+    beginnings,
+    compiled_for,
+    translated_models,
+)
 from eventfold.errors import ImmutableEvent, InvalidEvent
 
 _MOST_ROUNDS = 100
@@ -32,15 +38,19 @@ class Wanted(NamedTuple):
     listeners: dict[int, Any]
     """Event types that somebody listens to, by number."""
     models: dict[int, TranslatedModel]
+    types: int | None
+    """How many types the log knew, if some were not among them: another process may yet migrate."""
 
 
 def wanted_on(connection: Any) -> Wanted | None:
     """Return what is followed on a database; None for nothing. Raises LogNotFound where there is no log."""
     listening = listened()
     known = _wanted.get(connection.alias)
-    if known is not None and known.listened is listening:
+    if known is not None and known.listened is listening and known.types is None:
         return known if known.listeners or known.models else None
     present_log(connection).log.head()  # else a statement below fails
+    if known is not None and known.listened is listening and known.types == _count_types(connection):
+        return known if known.listeners or known.models else None
     models = compiled_for(connection.alias)
     ids = connection.connection.execute("SELECT name, id FROM eventfold_type").fetchall()
     listeners = {type_id: event for name, type_id in ids for event in listening if event._meta.label == name}
@@ -52,9 +62,16 @@ def wanted_on(connection: Any) -> Wanted | None:
         members[type_id] = []
     some = bool(members)
     members.setdefault(0, [])  # a type that is none: there must be one
-    made = Wanted(_core.WantedChanges(members), listening, listeners, models)
+    are_all = len(listeners) == len(listening) and {model.model for model in models.values()} == translated_models()
+    changes = _core.WantedChanges(members)
+    made = Wanted(changes, listening, listeners, models, None if are_all else len(ids))
     _wanted[connection.alias] = made
     return made if some else None
+
+
+def _count_types(connection: Any) -> int:
+    (count,) = connection.connection.execute("SELECT count(*) FROM eventfold_type").fetchone()
+    return int(count)
 
 
 _wanted: dict[str, Wanted] = {}
@@ -80,6 +97,9 @@ def follow(connection: Any, wanted: Wanted, rows: list[Any], after: int, looked:
             _translate(connection, wanted.models, rows, after, last)
         if looked >= last:
             last = until()
+            if looked < last:
+                # what a receiver took back had positions too, and they are given out again
+                last = min(last, present_log(connection).log.head())
             if looked >= last:
                 return
             rounds += 1
@@ -94,14 +114,23 @@ def follow(connection: Any, wanted: Wanted, rows: list[Any], after: int, looked:
 
 def _tell(using: str, wanted: Wanted, rows: list[Any]) -> None:
     positions: dict[Any, list[int]] = {}
-    for position, type_id, *_ in rows:
+    said: dict[int, str | None] = {}
+    for position, type_id, _, metadata in rows:
         if type_id in wanted.listeners:
             positions.setdefault(wanted.listeners[type_id], []).append(position)
+            said[position] = metadata
     found: list[Any] = []
     for event, of_type in positions.items():
         found += event._base_manager.using(using).filter(position__gte=of_type[0], position__lte=of_type[-1])
     for event in sorted(found, key=lambda event: event.position):
-        tell(event, using)
+        if event.position in said:
+            with _saying(said[event.position]):
+                tell(event, using)
+
+
+def _saying(metadata: str | None) -> AbstractContextManager[None]:
+    """What follows from a change has the metadata of the change: another program may have made it."""
+    return _NOTHING if (metadata or "") == current_text() else exactly(metadata or "")
 
 
 def _translate(connection: Any, models: dict[int, TranslatedModel], rows: list[Any], after: int, until: int) -> None:
@@ -149,7 +178,8 @@ def _made(
             if row is None:
                 key = data["key"]
                 row = model.past_row(key, position) if gone and (model.model, key) in gone else model.row(key)
-            result = _call(field, row, *found, position)
+            with _saying(metadata):
+                result = _call(field, row, *found, position)
             if result:
                 made += [_Made(event, metadata or "", field) for event in result]
     return made
@@ -176,7 +206,7 @@ def _append(using: str, made: list[_Made]) -> None:
     for (cls, metadata), group in groupby(made, _class_and_origin):
         run = list(group)
         try:
-            with _NOTHING if metadata == current_text() else exactly(metadata):
+            with _saying(metadata):
                 if plan_of(cls).plain_save:
                     save.append(cls, [each.event for each in run], using)
                 else:

@@ -75,6 +75,7 @@ def import_records(
             staging.fill(records, progress)
             with ImmediateAtomic(using):
                 check(model, using)
+                inline.begin(connection)
                 events, later = staging.append()
                 inline.fold_new(connection)
         finally:

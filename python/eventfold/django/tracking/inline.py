@@ -32,8 +32,9 @@ from eventfold.django.tracking.translated import beginnings, has_begun
 from eventfold.django.transactions import ImmediateAtomic
 from eventfold.errors import EventfoldError, LogNotFound, UnsupportedSchema
 
-_first_word = re.compile(  # after white space and comments
-    r"(?:[\s(]|/\*.*?\*/|--[^\n]*\n)*(?:INSERT|UPDATE|DELETE|REPLACE|(WITH))\b", re.IGNORECASE | re.DOTALL
+_first_word = re.compile(  # after white space and comments; nothing follows from temporary tables, as past() has them
+    r"(?:[\s(]|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/|--[^\n]*\n)*(?:INSERT(?!\s+INTO\s+temp\.)|UPDATE|DELETE|REPLACE|(WITH))\b",
+    re.IGNORECASE,
 ).match
 _written_within = re.compile(
     r"\b(?:(?:INSERT|REPLACE)\s+(?:OR\s+\w+\s+)?INTO|UPDATE|DELETE\s+FROM)\b", re.IGNORECASE
@@ -83,10 +84,13 @@ def fold_new(connection: Any) -> None:
     log = present_log(connection).log
     own = connection.__dict__
     try:
-        if not read_models.is_compiled(alias) and log.unfolded() is None:
-            return
-        wanted = None if _FOLLOWED in own else wanted_on(connection)
-        found = log.fold_and_find(read_models.compiled_for(alias), wanted and wanted.changes)
+        try:
+            if not read_models.is_compiled(alias) and log.unfolded() is None:
+                return
+            wanted = None if _FOLLOWED in own else wanted_on(connection)
+            found = log.fold_and_find(read_models.compiled_for(alias), wanted and wanted.changes)
+        except (LogNotFound, UnsupportedSchema):
+            return  # an append says so; the app's own tables have nothing to do with it
         if found is None:
             return
         after, until, changes = found
@@ -100,8 +104,6 @@ def fold_new(connection: Any) -> None:
                     follow(connection, wanted, rows, after, looked, partial(own.get, _FOLLOWED))
                 finally:
                     del own[_FOLLOWED]
-    except (LogNotFound, UnsupportedSchema):
-        return  # an append says so; the app's own tables have nothing to do with it
     except BaseException as error:
         if connection.in_atomic_block:
             connection.needs_rollback = True  # what was written must not be kept without what follows from it
@@ -136,11 +138,10 @@ def around_statement(execute: Callable[..., Any], sql: str, params: Any, many: b
     metadata_context.reach_triggers(connection)
     if not followed:
         return execute(sql, params, many, context)
-    if not connection.in_atomic_block and connection.get_autocommit() and not _began_by_hand(connection):
+    if not connection.in_atomic_block and not _began_by_hand(connection):
         with ImmediateAtomic(connection.alias):
             return around_statement(execute, sql, params, many, context)
-    if translates():
-        _begin(connection)
+    begin(connection)
     result = execute(sql, params, many, context)
     cursor = context["cursor"]
     raw = cursor.cursor
@@ -168,9 +169,9 @@ def _is_migrating(alias: str) -> bool:
     return alias in _migrating and _migrating[alias]() is not None
 
 
-def _begin(connection: Any) -> None:
+def begin(connection: Any) -> None:
     """Let what is new be translated from here on, and not what was recorded before."""
-    if has_begun(connection.alias) or _is_migrating(connection.alias):
+    if not translates() or has_begun(connection.alias) or _is_migrating(connection.alias):
         return
     with suppress(LogNotFound, UnsupportedSchema):
         present_log(connection).log.head()

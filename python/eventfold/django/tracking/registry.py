@@ -21,6 +21,10 @@ class Tracking:
     mask: frozenset[str] = frozenset()
     """Fields of which only is recorded that they changed."""
 
+    def and_hidden(self, other: "Tracking | None") -> "Tracking":
+        """Return what hides whatever either of them does."""
+        return self if other is None else Tracking(self.exclude | other.exclude, self.mask | other.mask)
+
 
 _declared: dict[str, Tracking] = {}
 _OPTIONS = ("exclude", "mask")
@@ -108,12 +112,15 @@ def _all() -> dict[str, Tracking]:
         if not apps.models_ready:
             return {}
         found: dict[str, Tracking] = {}
+        said: dict[str, Tracking] = {}
         for label, tracking in (*_from_settings(), *_declared.items()):
-            for model, own in with_companions(_model(label, tracking), tracking):
-                # what is said of a model itself goes before what comes with another
-                if model._meta.label not in found or model._meta.label == label:
-                    found[model._meta.label] = own
-        _resolved = found
+            of = _model(label, tracking)
+            for model, own in with_companions(of, tracking):
+                if model is of:
+                    said[model._meta.label] = own
+                # of what comes with several, each may hide something
+                found[model._meta.label] = own.and_hidden(found.get(model._meta.label))
+        _resolved = found | said  # what is said of a model itself goes before what comes with another
     return _resolved
 
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from django.db import connections
@@ -80,66 +79,6 @@ def compiled_for(alias: str) -> dict[int, TranslatedModel]:
 
     Raises ImproperlyConfigured for a translation that cannot be.
     """
-    if alias not in _compiled:
-        _compiled[alias] = _compile(alias)
-    return _compiled[alias]
-
-
-def beginnings(connection: Any) -> dict[str, int]:
-    """Return for each translated field the position after which its changes are translated.
-
-    For a field that is new to this database that is the head of now, and is remembered: what was recorded before its
-    translation was there is not translated.
-    """
-    if connection.alias in _begun:
-        return _begun[connection.alias]
-    labels = [each.label for each in translations()]
-    found = _read_beginnings(connection, labels)
-    missing = [label for label in labels if label not in found]
-    if missing:
-        _write_beginnings(connection, missing)
-        return _read_beginnings(connection, labels)
-    if not connection.__dict__.get(_UNCOMMITTED):
-        _begun[connection.alias] = found
-    return found
-
-
-def has_begun(alias: str) -> bool:
-    """Whether all translations are known to have begun on a database."""
-    return alias in _begun
-
-
-def forget() -> None:
-    """Look again: classes, or what the database knows of types, have changed."""
-    _compiled.clear()
-    _begun.clear()
-
-
-_compiled: dict[str, dict[int, TranslatedModel]] = {}
-_begun: dict[str, dict[str, int]] = {}
-"""By alias; only what is committed."""
-_UNCOMMITTED = "_eventfold_translation_began"
-_PREFIX = "translation of "  # in the table of what is made from the log
-
-
-def _read_beginnings(connection: Any, labels: list[str]) -> dict[str, int]:
-    names = [_PREFIX + label for label in labels]
-    sql = f"SELECT name, position FROM eventfold_read_model WHERE name IN ({', '.join('?' * len(names))})"
-    rows = connection.connection.execute(sql, names)
-    return {name[len(_PREFIX) :]: position for name, position in rows}
-
-
-def _write_beginnings(connection: Any, labels: list[str]) -> None:
-    connection.connection.executemany(
-        "INSERT INTO eventfold_read_model (name, spec_hash, log_id, epoch, position, due) "
-        "SELECT ?, '', log_id, epoch, head, 0 FROM eventfold_head WHERE true ON CONFLICT (name) DO NOTHING",
-        [(_PREFIX + label,) for label in labels],
-    )
-    connection.__dict__[_UNCOMMITTED] = True
-    connection.on_commit(partial(connection.__dict__.pop, _UNCOMMITTED, None))
-
-
-def _compile(alias: str) -> dict[int, TranslatedModel]:
     rows = connections[alias].connection.execute("SELECT name, id, fields FROM eventfold_type").fetchall()
     types = {name: (type_id, TypeFields.load(fields)) for name, type_id, fields in rows}
     found: dict[int, TranslatedModel] = {}
@@ -165,6 +104,73 @@ def _compile(alias: str) -> dict[int, TranslatedModel]:
     return found
 
 
+def translated_models() -> set[Any]:
+    """Return the models of which some field is translated, on whatever database."""
+    return {translation.model for translation in translations()}
+
+
+def beginnings(connection: Any) -> dict[str, int]:
+    """Return for each translated field the position after which its changes are translated.
+
+    For a field that is new to this database that is the head of now, and is remembered: what was recorded before its
+    translation was there is not translated.
+    """
+    if connection.alias in _begun:
+        return _begun[connection.alias]
+    labels = [each.label for each in translations()]
+    found = _read_beginnings(connection, labels)
+    missing = [label for label in labels if label not in found]
+    if missing:
+        _write_beginnings(connection, missing)
+        return _read_beginnings(connection, labels)
+    if _is_committed(connection):
+        _begun[connection.alias] = found
+    return found
+
+
+def has_begun(alias: str) -> bool:
+    """Whether all translations are known to have begun on a database."""
+    return alias in _begun
+
+
+def forget() -> None:
+    """Look again: classes have changed."""
+    _begun.clear()
+
+
+_begun: dict[str, dict[str, int]] = {}
+"""By alias; only what is committed."""
+_BEGAN_IN = "_eventfold_translation_began_in"  # on a connection: the outermost atomic block that wrote them last
+_PREFIX = "translation of "  # in the table of what is made from the log
+
+
+def _read_beginnings(connection: Any, labels: list[str]) -> dict[str, int]:
+    names = [_PREFIX + label for label in labels]
+    sql = f"SELECT name, position FROM eventfold_read_model WHERE name IN ({', '.join('?' * len(names))})"
+    rows = connection.connection.execute(sql, names)
+    return {name[len(_PREFIX) :]: position for name, position in rows}
+
+
+def _write_beginnings(connection: Any, labels: list[str]) -> None:
+    connection.connection.executemany(
+        "INSERT INTO eventfold_read_model (name, spec_hash, log_id, epoch, position, due) "
+        "SELECT ?, '', log_id, epoch, head, 0 FROM eventfold_head WHERE true ON CONFLICT (name) DO NOTHING",
+        [(_PREFIX + label,) for label in labels],
+    )
+    connection.__dict__[_BEGAN_IN] = _outermost_block(connection)
+
+
+def _is_committed(connection: Any) -> bool:
+    """Whether what is read of beginnings was there before the transaction; on_commit() would be seen by tests."""
+    block = _outermost_block(connection)
+    return block is not None and block is not connection.__dict__.get(_BEGAN_IN)
+
+
+def _outermost_block(connection: Any) -> Any:
+    """The atomic block that commits; None in a transaction that the app began by other means."""
+    return connection.atomic_blocks[0] if connection.in_atomic_block and connection.commit_on_exit else None
+
+
 def _field(translation: Translation, alias: str, known: TypeFields) -> TranslatedField:
     field = translation.field
     former = [key.removeprefix("new_") for key in known.former_keys.get(f"new_{field.name}", ())]
@@ -185,7 +191,8 @@ def _value_maker(field: AnyField, alias: str) -> Make:
     target: Any = field.target_field  # type: ignore[attr-defined]
     related = target.model
     if not target.primary_key:
-        return lambda value: value and related._base_manager.using(alias).get(**{target.attname: read(value)})
+        others = related._base_manager.using(alias)
+        return lambda value: None if value is None else others.get(**{target.attname: read(value)})
     unloaded = _unloaded(related, [target.attname], alias)
     return lambda value: None if value is None else unloaded([read(value)])
 
