@@ -1,6 +1,7 @@
 """The SQL function eventfold_row_json says of a row what the SQL of triggers says."""
 
 import json
+import os
 import random
 import sqlite3
 import struct
@@ -14,7 +15,10 @@ from eventfold.django.tracking.install import tracked_table
 from eventfold.django.tracking.trigger_sql import native_row_json, row_json
 from tests.django.loans.models import Book, Shelf
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(os.environ.get("EVENTFOLD_SQLITE_WAY") == "dbapi", reason="of the native ways only"),
+]
 
 VALUES = [
     "NULL",

@@ -200,9 +200,9 @@ def stored_key(model: Any, key: Any, using: str) -> Any:
 
 
 def _as_text(value: Any) -> str:
-    """What CAST(value AS TEXT) makes of a value."""
+    """What CAST(value AS TEXT) makes of a value, and lower(hex()) of bytes."""
     if isinstance(value, bytes):
-        return value.decode(errors="replace")
+        return value.hex()
     if not isinstance(value, float):
         return str(value)
     digits, exponent, power = f"{value:.15g}".partition("e")

@@ -165,6 +165,8 @@ def key_value(model: Any, event: Any) -> Callable[[str], str]:
 
         return listed
     column = quote_name(str(parts[0].column))
+    if recorded_kind(parts[0]) == "binary":
+        return lambda row: f"lower(hex({row}.{column}))"  # as a text its bytes need not be UTF-8
     if _is_text_of_another(parts[0], event):
         return lambda row: f"CAST({row}.{column} AS TEXT)"
     return lambda row: f"{row}.{column}"
