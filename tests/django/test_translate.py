@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.db import connection, models, transaction
+from django.db import IntegrityError, connection, models, transaction
 from django.db.models import F
 from django.db.models.signals import post_save
 from django.test.utils import isolate_apps
@@ -536,3 +536,23 @@ def test_a_reference_by_another_field_than_the_key_may_be_an_empty_text():
     place = Place.objects.create(name="x", code="")
     read = translated._value_maker(Visit._meta.get_field("place"), "default")
     assert (read(""), read(None)) == (place, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_in_a_transaction_begun_by_sql_an_exception_takes_the_statement_back_alone():
+    @translate(Book, "title")
+    def refuse(book, old, new):
+        if new == "bad":
+            raise ValueError
+
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        Book.objects.create(title="good", pages=1)
+        with pytest.raises(TranslationError):
+            Book.objects.create(title="bad")
+        with pytest.raises(IntegrityError):
+            cursor.execute("INSERT INTO loans_shelf (mark, row) VALUES ('a', 1), ('a', 1)")
+        Book.objects.update(pages=2)
+        cursor.execute("COMMIT")
+    assert list(Book.objects.values_list("title", "pages")) == [("good", 2)]
+    assert Shelf.objects.count() == 0

@@ -10,7 +10,7 @@ import re
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache, partial
 from typing import Any
 
@@ -39,6 +39,7 @@ _first_word = re.compile(  # after white space and comments; nothing follows fro
 _written_within = re.compile(
     r"\b(?:(?:INSERT|REPLACE)\s+(?:OR\s+\w+\s+)?INTO|UPDATE|DELETE\s+FROM)\b", re.IGNORECASE
 ).search
+_NOTHING = nullcontext()
 _FOLLOWED = "_eventfold_followed"  # on a connection: up to which position, while it is being followed
 _migrating: dict[str, Callable[[], Any]] = {}
 """By alias: whether a migrate is under way. One that fails is not heard of again, only what it had is gone then."""
@@ -141,17 +142,32 @@ def around_statement(execute: Callable[..., Any], sql: str, params: Any, many: b
     if not connection.in_atomic_block and not _began_by_hand(connection):
         with ImmediateAtomic(connection.alias):
             return around_statement(execute, sql, params, many, context)
-    begin(connection)
-    result = execute(sql, params, many, context)
-    cursor = context["cursor"]
-    raw = cursor.cursor
-    if raw.description is not None:  # RETURNING: as long as rows are to come, no savepoint can be made
-        cursor.cursor = raw if isinstance(raw, _Fetched) else _Fetched(raw)
-        cursor.cursor.fetch()
-        if result is raw:  # as of cursor.execute(...).fetchall()
-            result = cursor.cursor
-    fold_new(connection)
+    with _NOTHING if connection.in_atomic_block else _savepoint(connection.connection):
+        begin(connection)
+        result = execute(sql, params, many, context)
+        cursor = context["cursor"]
+        raw = cursor.cursor
+        if raw.description is not None:  # RETURNING: as long as rows are to come, no savepoint can be made
+            cursor.cursor = raw if isinstance(raw, _Fetched) else _Fetched(raw)
+            cursor.cursor.fetch()
+            if result is raw:  # as of cursor.execute(...).fetchall()
+                result = cursor.cursor
+        fold_new(connection)
     return result
+
+
+@contextmanager
+def _savepoint(raw: Any) -> Iterator[None]:
+    """Within a transaction that the app began by SQL: nothing is kept of a statement without what follows from it."""
+    raw.execute("SAVEPOINT eventfold_statement")
+    try:
+        yield
+    except BaseException:
+        if raw.in_transaction:  # SQLite may have given it up as a whole
+            raw.execute("ROLLBACK TO eventfold_statement")
+            raw.execute("RELEASE eventfold_statement")
+        raise
+    raw.execute("RELEASE eventfold_statement")
 
 
 def _writes(sql: str) -> bool:
