@@ -132,6 +132,13 @@ std::optional<std::pair<Position, Position>> EventLog::fold_pending(AppendListen
   return pending;
 }
 
+void EventLog::fold_range(AppendListener& listener, Position after, Position until) {
+  refuse_while_folding(connection());
+  Transaction transaction(connection());
+  give(connection(), listener, after, until);
+  transaction.commit();
+}
+
 std::optional<PendingChanges> EventLog::fold_and_find(AppendListener* listener, const WantedChanges* wanted) {
   if (connection().in_transaction()) {
     refuse_while_folding(connection());
