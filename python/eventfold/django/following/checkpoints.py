@@ -41,25 +41,35 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def run(connection: Any, sql: str, *parameters: Any) -> list[Any]:
+    """Run a statement past Django's cursors, whose wrappers would fold what is new; raise what they raise."""
+    with connection.wrap_database_errors:
+        return connection.connection.execute(sql, parameters).fetchall()  # type: ignore[no-any-return]
+
+
 def data_version(connection: Any) -> int:
     """Return another number than before as soon as another connection has committed."""
-    return int(connection.connection.execute("PRAGMA data_version").fetchone()[0])
+    return int(run(connection, "PRAGMA data_version")[0][0])
 
 
 def read_checkpoint(connection: Any, label: str) -> Checkpoint | None:
     """Return how far a read model is; None: no follower keeps it."""
-    row = connection.connection.execute(_READ, (label,)).fetchone()
-    return None if row is None else Checkpoint(*row)
+    rows = run(connection, _READ, label)
+    return Checkpoint(*rows[0]) if rows else None
 
 
 def move_checkpoint(connection: Any, label: str, position: int, worker: str | None, expires: int | None) -> None:
     """Let a read model be right up to a position, in the transaction that made it so."""
-    execute = connection.connection.execute
-    execute("UPDATE eventfold_read_model SET position = ? WHERE name = ?", (position, label))
-    execute(
+    run(connection, "UPDATE eventfold_read_model SET position = ? WHERE name = ?", position, label)
+    run(
+        connection,
         "UPDATE eventfold_follower SET worker = ?, expires = ?, failures = 0, retry_at = 0, error = NULL "
         "WHERE name = ? AND (worker IS NOT ? OR expires IS NOT ? OR failures > 0 OR error IS NOT NULL)",
-        (worker, expires, label, worker, expires),
+        worker,
+        expires,
+        label,
+        worker,
+        expires,
     )
 
 
@@ -72,4 +82,4 @@ def has_news(connection: Any, labels: list[str], after: int, until: int) -> bool
         "SELECT 1 FROM eventfold_event WHERE position > ? AND position <= ? AND type_id IN "
         f"(SELECT id FROM eventfold_type WHERE name IN ({marks})) LIMIT 1"
     )
-    return connection.connection.execute(sql, (after, until, *labels)).fetchone() is not None
+    return bool(run(connection, sql, after, until, *labels))

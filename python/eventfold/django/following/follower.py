@@ -18,6 +18,7 @@ from eventfold.django.following.checkpoints import (
     move_checkpoint,
     now_ms,
     read_checkpoint,
+    run,
 )
 from eventfold.django.gate import native
 from eventfold.django.handlers import stating_the_event
@@ -142,10 +143,14 @@ class Follower:
 
     def try_again(self) -> None:
         """Forget earlier failures, as a new process may have the code that mends them."""
+        checkpoint = read_checkpoint(self._connection, self.label)
+        if checkpoint is None or not checkpoint.failures:
+            return
         with ImmediateAtomic(self._alias):
-            self._connection.connection.execute(
+            run(
+                self._connection,
                 "UPDATE eventfold_follower SET failures = 0, retry_at = 0 WHERE name = ? AND failures > 0",
-                (self.label,),
+                self.label,
             )
 
     def _look(self, checkpoint: Checkpoint | None, now: bool) -> Step:
@@ -208,10 +213,14 @@ class Follower:
                 return Step.FOLDED  # another process has done it
             failures = checkpoint.failures + 1
             delay = min(_FIRST_DELAY_MS * 4 ** (failures - 1), _MOST_DELAY_MS)
-            self._connection.connection.execute(
+            run(
+                self._connection,
                 "UPDATE eventfold_follower SET failures = ?, retry_at = ?, error = ?, worker = NULL, expires = NULL "
                 "WHERE name = ?",
-                (failures, None if failures >= self._retries else now_ms() + delay, text, self.label),
+                failures,
+                None if failures >= self._retries else now_ms() + delay,
+                text,
+                self.label,
             )
         return Step.STOPPED if failures >= self._retries else Step.WAITS
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connections
 
-from eventfold.django.following.checkpoints import move_checkpoint, read_checkpoint
+from eventfold.django.following.checkpoints import move_checkpoint, read_checkpoint, run
 from eventfold.django.following.follower import Follower
 from eventfold.django.read_model_state import follow_from, state_of
 from eventfold.django.tracking.inline import fold_new
@@ -22,6 +22,8 @@ def take_over(model: Any, alias: str) -> str:
     Until then appends keep it, so its rows are right up to the head.
     """
     connection = connections[alias]
+    if read_checkpoint(connection, model._meta.label) is not None:
+        return ""
     with ImmediateAtomic(alias):
         if read_checkpoint(connection, model._meta.label) is not None:
             return ""
@@ -45,7 +47,7 @@ def give_back(model: Any, alias: str) -> None:
     with ImmediateAtomic(alias):
         fold_new(connection)  # from here on no event is in the log that appends have not folded
         follower.catch_up()
-        connection.connection.execute("DELETE FROM eventfold_follower WHERE name = ?", (label,))
+        run(connection, "DELETE FROM eventfold_follower WHERE name = ?", label)
 
 
 def after_replay(model: Any, alias: str) -> None:

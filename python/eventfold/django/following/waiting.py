@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connections, router
 
 from eventfold.django.event_views import has_log
-from eventfold.django.following.checkpoints import has_news, read_checkpoint
+from eventfold.django.following.checkpoints import has_news, read_checkpoint, run
 from eventfold.django.following.follower import Follower, due_message
 from eventfold.errors import EventfoldError
 
@@ -76,4 +76,4 @@ def _wait(position: int, model: Any, alias: str, deadline: float, timeout: float
 
 
 def _head(connection: Any) -> int:
-    return int(connection.connection.execute("SELECT head FROM eventfold_head").fetchone()[0])
+    return int(run(connection, "SELECT head FROM eventfold_head")[0][0])

@@ -51,31 +51,31 @@ class Worker:
         """Follow until `stopping` is set, or, `once`, what is recorded by now is seen; return whether all is well."""
         self._connection.ensure_connection()
         until = self._head() if once else None
-        self._join()
+        joined = False
         tick = last_event = time.monotonic()
         while not self.stopping:
             version = data_version(self._connection)
+            if not joined or time.monotonic() >= tick + _TICK:
+                tick = time.monotonic()
+                joined = self._join()
             more, waiting = self._round(until)
             if more:
                 last_event = time.monotonic()
-                continue
-            if once and not waiting:
+            elif waiting or not joined:
+                time.sleep(max(self._back_off, _AGAIN))
+            elif once:
                 break
-            sleep = max(self._back_off, _AGAIN) if waiting else 0.0
-            while not self.stopping:
-                time_now = time.monotonic()
-                if data_version(self._connection) != version:
-                    last_event = time_now
-                    if not self._back_off:
-                        break
-                if time_now >= tick + _TICK:
-                    tick = time_now
-                    self._join()
-                    break
-                time.sleep(sleep or (_AWAKE if time_now < last_event + _DROWSY else _ASLEEP))
-                if sleep:
-                    break
+            elif self._sleep(version, last_event, tick + _TICK):
+                last_event = time.monotonic()
         return not self._said
+
+    def _sleep(self, version: int, last_event: float, deadline: float) -> bool:
+        """Sleep until another connection has committed, or the deadline; return whether one has."""
+        while not self.stopping and (now := time.monotonic()) < deadline:
+            if data_version(self._connection) != version:
+                return True
+            time.sleep(_AWAKE if now < last_event + _DROWSY else _ASLEEP)
+        return False
 
     @property
     def folded(self) -> dict[str, int]:
@@ -86,9 +86,10 @@ class Worker:
         info: dict[str, Any] = native(self._connection, "eventfold: info", _core.Log.info)
         return int(info["head"])
 
-    def _join(self) -> None:
-        """Take over what the classes say, and give back what they say no more."""
-        kept = followed_labels(self._alias)
+    def _join(self) -> bool:
+        """Take over what the classes say, and give back what they say no more; return whether all had their turn."""
+        with self._connection.wrap_database_errors:
+            kept = followed_labels(self._alias)
         self._anyone_waits = is_followed() or any(model._meta.label not in kept for model in models_of(self._alias))
         for model in self._models:
             if model in self._followers or self.stopping:
@@ -109,8 +110,10 @@ class Worker:
                     self._tell(model, "")
             except (LogLocked, OperationalError) as error:
                 self._locked(error)
+                return False
             except EventfoldError as error:
                 self._tell(model, str(error))
+        return True
 
     def _round(self, until: int | None) -> tuple[bool, bool]:
         """Give everyone a turn; return whether there is more to do, and whether something must be tried again soon.
