@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -373,4 +374,27 @@ def test_a_replay_with_the_mended_code_lets_it_go_on_too(project):
     finally:
         follower.terminate()
         follower.communicate(timeout=60)
+    assert_right(project)
+
+
+def test_a_log_of_earlier_days_gets_what_followers_need_from_migrate(project):
+    sqlite3.connect(project.folder / "db.sqlite3").execute("DROP TABLE eventfold_follower").connection.close()
+    project.python(
+        """
+        from shop.models import *
+        from eventfold.django import wait_for
+        event = Sold.objects.create(item=1, price=2)
+        wait_for(event.position, Native, timeout=0)
+        """
+    )
+    assert_native_is_inline(project)
+    project.run("events", "replay", "shop.Native")
+    assert "shop.Native: 1 rows, up to position 1" in project.run("events", "status")
+    with pytest.raises(Failed, match=r"is of an earlier release: run `manage\.py migrate --database default` first"):
+        project.run("events", "follow")
+    project.migrate()
+    project.run("events", "follow", "--once")
+    project.python("from shop.models import *\nSold.objects.create(item=1, price=2)")
+    assert project.rows("SELECT sold FROM shop_native") == [(1,)]
+    project.run("events", "follow", "--once")
     assert_right(project)

@@ -6,7 +6,9 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
 
+from eventfold.django.event_views import table_names
 from eventfold.django.following.follower import RETRIES
 from eventfold.django.following.worker import Worker
 from eventfold.django.read_model_state import is_async
@@ -33,6 +35,11 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     alias, quiet, once = options["database"], options["verbosity"] == 0, options["once"]
     if options["retries"] < 1:
         raise CommandError("--retries must be at least 1.")
+    if "eventfold_follower" not in table_names(connections[alias]):
+        raise CommandError(
+            f"The log of the database {alias!r} is of an earlier release: run `manage.py migrate --database {alias}` "
+            "first."
+        )
     models = _chosen(options["models"], alias)
 
     def say(text: str, is_error: bool) -> None:
