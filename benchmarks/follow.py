@@ -1,7 +1,7 @@
 """From the commit of an event to the commit of the row that follows from it, in another process.
 
-This process commits 1,000 events a second, each in a transaction of its own, and between them looks how far the other one
-has come: the latency of an event is the time from its commit to the first look that finds it seen.
+This process commits 1,000 events a second, each in a transaction of its own, and between them looks how far the other
+one has come: the latency of an event is the time from its commit to the first look that finds it seen.
 """
 
 import random

@@ -49,8 +49,13 @@ def followed_labels(alias: str) -> set[str]:
 
 @cache
 def handled_labels() -> frozenset[str]:
-    """Return the labels of all event types that some read model has an @on method for."""
-    return frozenset(label for model in projected_models() for label in model.projection.handled_labels())
+    """Return the labels of all event types that some inline read model has an @on method for."""
+    return frozenset(
+        label
+        for model in projected_models()
+        if model.projection.lifecycle == "inline"
+        for label in model.projection.handled_labels()
+    )
 
 
 def has_python_handlers(event: Any) -> bool:

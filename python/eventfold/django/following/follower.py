@@ -32,6 +32,7 @@ RETRIES = 5
 _FIRST_DELAY_MS = 100
 _MOST_DELAY_MS = 60_000
 _LAZY = 1.0  # seconds that a checkpoint may lie behind when no event concerns the read model
+_FIRST_HANDLED = 8
 _UNBOUND = 1 << 30
 _FAR = 10_000  # positions after which it is moved all the same
 
@@ -76,6 +77,8 @@ class Follower:
         self._read_models = _core.ReadModels([self._compiled.spec], handlers, for_follower=True)
         self._types = sorted(model.projection.labels())
         self._pace = Pace()
+        if handler:
+            self._pace.rows = _FIRST_HANDLED  # nobody knows yet how long an @on method takes
         self._most = _UNBOUND  # positions of a batch, while an event that fails is looked for
         self._version = 0
         self._moved = time.monotonic()

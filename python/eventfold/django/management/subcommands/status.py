@@ -76,5 +76,9 @@ def _write_tracking(connection: Any, write: Any) -> None:
 def slows(model: Any) -> list[str]:
     """Name what keeps an event class from the fastest path."""
     label = model._meta.label
-    handlers = [each._meta.label for each in projected_models() if label in each.projection.handled_labels()]
+    handlers = [
+        each._meta.label
+        for each in projected_models()
+        if each.projection.lifecycle == "inline" and label in each.projection.handled_labels()
+    ]
     return receiver_names(model) + [f"an @on method of {name}" for name in handlers]
