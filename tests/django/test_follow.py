@@ -89,6 +89,7 @@ def test_a_replay_ends_at_the_head_and_follow_goes_on_from_there(alias):
 @both
 def test_it_works_in_batches(alias, monkeypatch):
     monkeypatch.setattr("eventfold.django.tracking.pace._FIRST", 3)
+    monkeypatch.setattr("eventfold.django.following.follower._FIRST_HANDLED", 3)
     monkeypatch.setattr("eventfold.django.tracking.pace._MOST", 3)
     Sold.objects.using(alias).bulk_create([Sold(item=n % 4, buyer=f"b{n % 3}") for n in range(20)])
     follower = Follower(AsyncItem, alias)
@@ -113,6 +114,7 @@ def test_a_checkpoint_that_nothing_concerns_is_moved_now_and_then_only(alias, mo
 @both
 def test_two_followers_fold_no_event_twice(alias, monkeypatch):
     monkeypatch.setattr("eventfold.django.tracking.pace._FIRST", 2)
+    monkeypatch.setattr("eventfold.django.following.follower._FIRST_HANDLED", 2)
     monkeypatch.setattr("eventfold.django.tracking.pace._MOST", 2)
     Sold.objects.using(alias).bulk_create([Sold(item=n % 3, buyer="ann") for n in range(9)])
     first, second = Follower(AsyncItem, alias, "elsewhere 1 a"), Follower(AsyncItem, alias, "elsewhere 2 b")

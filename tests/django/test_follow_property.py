@@ -88,6 +88,7 @@ def rows(model):
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
     monkeypatch.setattr("eventfold.django.tracking.pace._FIRST", 2)
+    monkeypatch.setattr("eventfold.django.following.follower._FIRST_HANDLED", 2)
 
 
 class Programs(TestCase):
