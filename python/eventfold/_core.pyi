@@ -136,7 +136,11 @@ class Log:
     def fold_and_find(
         self, read_models: AppendListener | None = None, wanted: WantedChanges | None = None
     ) -> typing.Any: ...
-    def fold_pending(self, read_models: AppendListener | None = None) -> tuple[int, int] | None: ...
+    def fold_pending(
+        self,
+        read_models: AppendListener | None = None,
+        limit: typing.SupportsInt | typing.SupportsIndex = 9223372036854775807,
+    ) -> tuple[int, int] | None: ...
     def fold_range(
         self,
         read_models: AppendListener,

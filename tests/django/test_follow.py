@@ -6,11 +6,14 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections, transaction
+from django.db.models.signals import post_save
 
-from eventfold import EventLog
-from eventfold.django import NotYetFollowed, wait_for
+from eventfold import EventLog, _core
+from eventfold.django import NotYetFollowed, events_of, wait_for
 from eventfold.django.following.checkpoints import now_ms, read_checkpoint
 from eventfold.django.following.follower import Follower, Step, new_worker
+from eventfold.django.gate import native
+from eventfold.django.read_models import Declaration
 from tests.django.sales.events import Returned, Sold, Visited, Withdrawn
 from tests.django.sales.models import Shop
 from tests.django.sales.read_models import AsyncItem, AsyncShop, InlineItem, InlineShop
@@ -141,6 +144,27 @@ def test_the_lease_of_a_dead_process_is_taken_over(alias, lease):
     assert rows(AsyncItem, alias) == rows(InlineItem, alias)
 
 
+@both
+@pytest.mark.parametrize(("milliseconds", "found"), [(5000, Step.WAITS), (3_600_000, Step.FOLDED)])
+def test_an_event_that_failed_is_left_alone_for_a_while_but_not_for_longer_than_was_ever_meant(
+    alias, milliseconds, found
+):
+    sell(using=alias)
+    with connections[alias].cursor() as cursor:  # the second by a clock that was set back since
+        cursor.execute("UPDATE eventfold_follower SET failures = 1, retry_at = %s", [now_ms() + milliseconds])
+    assert Follower(AsyncItem, alias).step() is found
+
+
+@both
+def test_a_flush_forgets_what_failed(alias):
+    with connections[alias].cursor() as cursor:
+        cursor.execute("UPDATE eventfold_follower SET failures = 5, retry_at = NULL, error = 'x'")
+    native(connections[alias], "empty", _core.Log.empty)
+    sell(using=alias)
+    follow(database=alias)
+    assert rows(AsyncItem, alias) == rows(InlineItem, alias)
+
+
 def change(sql, using="default"):
     with connections[using].cursor() as cursor:
         cursor.execute(f"UPDATE eventfold_read_model SET {sql} WHERE name = 'sales.AsyncItem'")
@@ -242,3 +266,37 @@ def test_wait_for_does_not_wait_for_events_that_concern_nothing():
 def test_wait_for_takes_a_position_and_read_models(arguments):
     with pytest.raises(TypeError, match="wait_for"):
         wait_for(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [("live", '"live", .* is not supported yet. Use "inline", or "async"'), ("eager", 'is "inline" or "async", not')],
+)
+def test_a_lifecycle_that_there_is_not_is_refused(value, message):
+    class Projection:
+        lifecycle = value
+        key = "item"
+
+    with pytest.raises(TypeError, match=rf"Item\.Projection\.lifecycle.*{message}"):
+        Declaration.read("Item", Projection)
+
+
+@on_disk
+def test_a_receiver_that_fails_stops_no_read_model():
+    def refuse(sender, instance, **kwargs):
+        raise ValueError("not that one")
+
+    created = events_of(Shop).created
+    post_save.connect(refuse, sender=created)
+    try:
+        connection.ensure_connection()
+        connection.connection.execute("INSERT INTO sales_shop (name) VALUES ('raw')")  # past Django's cursor
+        out = StringIO()
+        with pytest.raises(CommandError):
+            call_command("events", "follow", once=True, stdout=out, stderr=out)
+    finally:
+        post_save.disconnect(refuse, sender=created)
+    assert "What other programs recorded cannot be folded or followed: ValueError: not that one" in out.getvalue()
+    assert len(rows(AsyncShop)) == 1
+    follow()
+    assert rows(InlineShop) == rows(AsyncShop)

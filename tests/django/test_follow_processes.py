@@ -253,6 +253,19 @@ def test_the_lifecycle_may_change_both_ways_without_a_migration(project):
     assert_native_is_inline(project)
 
 
+def test_where_no_event_concerns_it_yet_migrate_is_enough(project):
+    sell = "from shop.models import *\nSold.objects.create(item=1, price=1)"
+    project.models(MODELS.replace('lifecycle = "async"', "", 1))
+    project.migrate()
+    other = project.copy(project.folder.with_name("other"))
+    project.python(sell)
+    assert_native_is_inline(project)
+    other.models(MODELS)
+    other.migrate()
+    other.python(sell)
+    assert not other.rows("SELECT * FROM shop_native")
+
+
 def assert_native_is_inline(project: Project) -> None:
     assert project.rows("SELECT * FROM shop_native ORDER BY 1") == project.rows("SELECT * FROM shop_inline ORDER BY 1")
 
@@ -265,6 +278,16 @@ def test_a_new_one_is_built_from_the_first_event_on(project):
     assert not project.rows("SELECT * FROM shop_later")
     project.run("events", "follow", "--once")
     assert project.rows("SELECT * FROM shop_later") == project.rows("SELECT * FROM shop_inline")
+
+
+def test_what_programs_without_django_record_is_folded_inline_too(project):
+    project.append("shop.Sold", *({"item": n % 7, "price": n % 5} for n in range(700)))
+    project.append("shop.Sold", {"item": 1, "price": 1})
+    assert not project.rows("SELECT * FROM shop_inline")
+    project.run("events", "follow", "--once")
+    assert project.rows("SELECT sum(sold) FROM shop_inline") == [(701,)]
+    assert project.rows("SELECT folded FROM eventfold_header") == [(701,)]
+    assert_right(project)
 
 
 def test_a_table_that_is_missing_is_named_and_the_others_go_on(project):

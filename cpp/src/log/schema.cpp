@@ -64,6 +64,7 @@ void install_log(Connection& connection) {
 
 void empty_log(Connection& connection) {
   Transaction transaction(connection);
+  add_follower_table(connection);
   connection.execute_script(sql::empty_log);
   transaction.commit();
 }

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from django.db import OperationalError
 
+from eventfold.errors import LogLocked
+
 _READ = """
     SELECT made.position, made.spec_hash, made.log_id IS log.log_id, made.epoch IS log.epoch, made.due, log.head,
         f.worker, f.expires, f.failures, f.retry_at, f.error
@@ -47,6 +49,11 @@ def run(connection: Any, sql: str, *parameters: Any) -> list[Any]:
     """Run a statement past Django's cursors, whose wrappers would fold what is new; raise what they raise."""
     with connection.wrap_database_errors:
         return connection.connection.execute(sql, parameters).fetchall()  # type: ignore[no-any-return]
+
+
+def is_locked(error: Exception) -> bool:
+    """Whether another connection kept the database locked past the time-out."""
+    return isinstance(error, LogLocked) or (isinstance(error, OperationalError) and "locked" in str(error))
 
 
 def data_version(connection: Any) -> int:

@@ -8,13 +8,14 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from django.db import OperationalError, connections
+from django.db import connections
 
 from eventfold import _core
 from eventfold.django.following.checkpoints import (
     Checkpoint,
     data_version,
     has_news,
+    is_locked,
     move_checkpoint,
     now_ms,
     read_checkpoint,
@@ -25,7 +26,7 @@ from eventfold.django.handlers import stating_the_event
 from eventfold.django.registry import compile_model
 from eventfold.django.tracking.pace import Pace
 from eventfold.django.transactions import ImmediateAtomic
-from eventfold.errors import LogLocked, ProjectionError, WrongLog
+from eventfold.errors import ProjectionError, WrongLog
 
 LEASE_MS = 10_000
 RETRIES = 5
@@ -125,11 +126,9 @@ class Follower:
                 after = self.position
                 until = min(checkpoint.head, after + min(self._pace.rows, self._most))
                 self._fold(after, until, None if until == checkpoint.head else self._worker)
-        except (LogLocked, OperationalError) as error:
-            if isinstance(error, LogLocked) or "locked" in str(error):
-                raise
-            return self._failed(after, until, error)
         except Exception as error:
+            if is_locked(error):
+                raise
             return self._failed(after, until, error)
         self._most = min(self._most * 2, _UNBOUND)
         return Step.FOLDED
@@ -240,8 +239,8 @@ def new_worker() -> str:
 
 def is_dead(worker: str) -> bool:
     """Whether a process of this machine is gone for certain; a wrong answer costs nothing but order."""
-    host, pid, _ = worker.rsplit(" ", 2)
-    if host != socket.gethostname():
+    host, pid, *_ = [*worker.split(" "), ""]
+    if host != socket.gethostname() or not pid.isdecimal():
         return False
     if int(pid) == os.getpid():
         return True  # it has my number, and another name

@@ -9,9 +9,12 @@ from typing import Any
 
 from django.db import connections
 
+from eventfold import _core
 from eventfold.django.following.checkpoints import move_checkpoint, read_checkpoint, run
 from eventfold.django.following.follower import Follower
+from eventfold.django.gate import native
 from eventfold.django.read_model_state import follow_from, state_of
+from eventfold.django.registry import compiled_for
 from eventfold.django.tracking.inline import fold_new
 from eventfold.django.transactions import ImmediateAtomic
 
@@ -27,7 +30,7 @@ def take_over(model: Any, alias: str) -> str:
     with ImmediateAtomic(alias):
         if read_checkpoint(connection, model._meta.label) is not None:
             return ""
-        fold_new(connection)
+        _fold_all_new(connection)
         state = state_of(model, alias)
         if state.problem or state.position is None:
             return state.problem
@@ -45,7 +48,7 @@ def give_back(model: Any, alias: str) -> None:
     follower = Follower(model, alias)
     follower.catch_up()
     with ImmediateAtomic(alias):
-        fold_new(connection)  # from here on no event is in the log that appends have not folded
+        _fold_all_new(connection)  # else the next append would fold once more what the follower has folded
         follower.catch_up()
         run(connection, "DELETE FROM eventfold_follower WHERE name = ?", label)
 
@@ -63,3 +66,10 @@ def after_replay(model: Any, alias: str) -> None:
             checkpoint = read_checkpoint(connection, model._meta.label)
             if checkpoint is not None and checkpoint.position is not None:
                 move_checkpoint(connection, model._meta.label, checkpoint.position, None, None)
+
+
+def _fold_all_new(connection: Any) -> None:
+    """Leave no event for the next append to fold, in the transaction that is open."""
+    fold_new(connection)
+    if native(connection, "eventfold: unfolded", _core.Log.unfolded) is not None:
+        native(connection, "eventfold: fold", _core.Log.fold_pending, compiled_for(connection.alias))

@@ -2,21 +2,24 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from django.db import OperationalError, connections
+from django.db import connections
 
 from eventfold import _core
 from eventfold.django.event_views import table_names
-from eventfold.django.following.checkpoints import data_version
+from eventfold.django.following.checkpoints import data_version, is_locked
 from eventfold.django.following.follower import RETRIES, Follower, Step, due_message, new_worker
 from eventfold.django.following.keepers import give_back, take_over
 from eventfold.django.gate import native
 from eventfold.django.read_model_state import is_async
-from eventfold.django.registry import followed_labels, models_of
+from eventfold.django.registry import compiled_for, followed_labels, models_of
+from eventfold.django.tracking.follow import wanted_on
 from eventfold.django.tracking.inline import fold_new, is_followed
+from eventfold.django.tracking.pace import Pace
 from eventfold.django.transactions import ImmediateAtomic
-from eventfold.errors import EventfoldError, LogLocked
+from eventfold.errors import EventfoldError
 
 _TICK = 1.0  # seconds after which everything is looked at, whether somebody committed or not
 _AWAKE = 0.002  # seconds between two looks while events come
@@ -46,35 +49,54 @@ class Worker:
         self._anyone_waits = True
         self._fold_new_at = 0.0
         self._fold_new_delay = _AGAIN
+        self._pace = Pace()
+        self._until: int | None = None
+        self._next_tick = 0.0
+        self._last_event = time.monotonic()
 
     def run(self, *, once: bool) -> bool:
         """Follow until `stopping` is set, or, `once`, what is recorded by now is seen; return whether all is well."""
         self._connection.ensure_connection()
-        until = self._head() if once else None
-        joined = False
-        tick = last_event = time.monotonic()
         while not self.stopping:
-            version = data_version(self._connection)
-            if not joined or time.monotonic() >= tick + _TICK:
-                tick = time.monotonic()
-                joined = self._join()
-            more, waiting = self._round(until)
-            if more:
-                last_event = time.monotonic()
-            elif waiting or not joined:
-                time.sleep(max(self._back_off, _AGAIN))
-            elif once:
-                break
-            elif self._sleep(version, last_event, tick + _TICK):
-                last_event = time.monotonic()
+            try:
+                if self._turn_of_all(once):
+                    break
+                self._back_off = 0.0
+            except Exception as error:
+                if not is_locked(error):
+                    raise
+                if not self._back_off:
+                    self._say(f"The database is locked; it is tried again: {error}", True)
+                self._back_off = min(max(self._back_off * 2, _AGAIN), _MOST_BACK_OFF)
+                time.sleep(self._back_off)
         return not self._said
 
-    def _sleep(self, version: int, last_event: float, deadline: float) -> bool:
+    def _turn_of_all(self, once: bool) -> bool:
+        """Fold what there is, then sleep if there is nothing more; return whether, `once`, all is done."""
+        version = data_version(self._connection)
+        now = time.monotonic()
+        if now >= self._next_tick:
+            self._join()
+            self._next_tick = now + _TICK  # not before: what was locked is tried again at once
+        if once and self._until is None:
+            while self._fold_new() and not self.stopping:
+                pass
+            self._until = self._head()
+        more, waiting = self._round(self._until)
+        if more:
+            self._last_event = time.monotonic()
+        elif once and not waiting:
+            return True
+        elif self._sleep(version, min(self._next_tick, time.monotonic() + _AGAIN) if waiting else self._next_tick):
+            self._last_event = time.monotonic()
+        return False
+
+    def _sleep(self, version: int, deadline: float) -> bool:
         """Sleep until another connection has committed, or the deadline; return whether one has."""
         while not self.stopping and (now := time.monotonic()) < deadline:
             if data_version(self._connection) != version:
                 return True
-            time.sleep(_AWAKE if now < last_event + _DROWSY else _ASLEEP)
+            time.sleep(_AWAKE if now < self._last_event + _DROWSY else _ASLEEP)
         return False
 
     @property
@@ -86,8 +108,8 @@ class Worker:
         info: dict[str, Any] = native(self._connection, "eventfold: info", _core.Log.info)
         return int(info["head"])
 
-    def _join(self) -> bool:
-        """Take over what the classes say, and give back what they say no more; return whether all had their turn."""
+    def _join(self) -> None:
+        """Take over what the classes say, and give back what they say no more."""
         with self._connection.wrap_database_errors:
             kept = followed_labels(self._alias)
         self._anyone_waits = is_followed() or any(model._meta.label not in kept for model in models_of(self._alias))
@@ -108,53 +130,51 @@ class Worker:
                     self._followers[model] = Follower(model, self._alias, self._name, self._retries)
                     self._followers[model].try_again()
                     self._tell(model, "")
-            except (LogLocked, OperationalError) as error:
-                self._locked(error)
-                return False
             except EventfoldError as error:
+                if is_locked(error):
+                    raise
                 self._tell(model, str(error))
-        return True
 
     def _round(self, until: int | None) -> tuple[bool, bool]:
         """Give everyone a turn; return whether there is more to do, and whether something must be tried again soon.
 
         `until`: what comes after is not waited for.
         """
-        more = waiting = False
-        try:
-            self._fold_new()
-            followers = list(self._followers.items())
-            self._turn += 1
-            for index in range(len(followers)):
-                if self.stopping:
-                    break
-                model, follower = followers[(index + self._turn) % len(followers)]
-                step = follower.step(now=until is not None)
-                if step is Step.FOLDED:
-                    more = more or until is None or follower.position < until
-                    time.sleep(follower.pause)
-                waiting = waiting or step in (Step.WAITS, Step.BUSY)
-                self._note(model, follower, step)
-            self._back_off = 0.0
-        except (LogLocked, OperationalError) as error:
-            self._locked(error)
-            waiting = True
+        more = self._fold_new()
+        waiting = False
+        followers = list(self._followers.items())
+        self._turn += 1
+        for index in range(len(followers)):
+            if self.stopping:
+                break
+            model, follower = followers[(index + self._turn) % len(followers)]
+            step = follower.step(now=until is not None)
+            if step is Step.FOLDED:
+                more = more or until is None or follower.position < until
+                time.sleep(follower.pause)
+            waiting = waiting or step in (Step.WAITS, Step.BUSY)
+            self._note(model, follower, step)
         return more, waiting
 
-    def _fold_new(self) -> None:
-        """What other programs wrote to tracked tables, for inline read models, receivers and translations."""
+    def _fold_new(self) -> bool:
+        """Do what follows from events that other programs recorded; return whether there is more of them.
+
+        Inline read models fold them in pieces; where receivers or translations hear of them, all in one transaction.
+        """
         if not self._anyone_waits or time.monotonic() < self._fold_new_at:
-            return
+            return False
         if native(self._connection, "eventfold: unfolded", _core.Log.unfolded) is None:
-            return
+            return False
+        more = False
         try:
-            with ImmediateAtomic(self._alias):
-                fold_new(self._connection)
-            self._tell(None, "")
-            self._fold_new_delay = _AGAIN
-        except (LogLocked, OperationalError):
-            raise
+            if wanted_on(self._connection) is None:
+                more = self._fold_a_piece()
+            else:
+                with ImmediateAtomic(self._alias):
+                    fold_new(self._connection)
         except Exception as error:
+            if is_locked(error):
+                raise
             self._fold_new_at = time.monotonic() + self._fold_new_delay
             self._fold_new_delay = min(self._fold_new_delay * 4, _LONGEST_DELAY)
             self._tell(
@@ -162,6 +182,20 @@ class Worker:
                 f"What other programs recorded cannot be folded or followed: {type(error).__name__}: {error}; it is "
                 "tried again",
             )
+            return False
+        self._tell(None, "")
+        self._fold_new_delay = _AGAIN
+        return more
+
+    def _fold_a_piece(self) -> bool:
+        started = time.perf_counter()
+        fold = partial(_core.Log.fold_pending, read_models=compiled_for(self._alias), limit=self._pace.rows)
+        folded = native(self._connection, "eventfold: fold", fold)
+        if folded is None:
+            return False
+        seconds = time.perf_counter() - started
+        time.sleep(self._pace.took(folded[1] - folded[0], seconds, others_wrote=True))
+        return True
 
     def _note(self, model: Any, follower: Follower, step: Step) -> None:
         if step is Step.DUE:
@@ -174,13 +208,6 @@ class Worker:
             self._tell(model, follower.failure(step))
         elif step in (Step.FOLDED, Step.IDLE):
             self._tell(model, "")
-
-    def _locked(self, error: Exception) -> None:
-        if not isinstance(error, LogLocked) and "locked" not in str(error):
-            raise error
-        if not self._back_off:
-            self._say(f"The database is locked; it is tried again: {error}", True)
-        self._back_off = min(max(self._back_off * 2, 0.05), _MOST_BACK_OFF)
 
     def _tell(self, model: Any, problem: str) -> None:
         """Say what is wrong, once."""
