@@ -7,6 +7,7 @@ USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "eventfold.django",
+    "benchmarks.django_project.feed",
     "benchmarks.django_project.library",
     "benchmarks.django_project.stock",
     "benchmarks.django_project.wide",

@@ -20,7 +20,8 @@ Projection projection_of(const std::string& json, const py::object& handler) {
   return {spec, bindings::make_handler(spec, handler)};
 }
 
-std::shared_ptr<InlineReadModels> make_read_models(const std::vector<std::string>& specs, const py::dict& handlers) {
+std::shared_ptr<InlineReadModels> make_read_models(const std::vector<std::string>& specs, const py::dict& handlers,
+                                                   bool for_follower) {
   std::vector<Projection> projections;
   for (const std::string& json : specs) {
     Projection projection = projection_of(json, py::none());
@@ -28,7 +29,7 @@ std::shared_ptr<InlineReadModels> make_read_models(const std::vector<std::string
     if (handlers.contains(name)) projection.handler = bindings::make_handler(projection.spec, handlers[name]);
     projections.push_back(std::move(projection));
   }
-  return std::make_shared<InlineReadModels>(std::move(projections));
+  return std::make_shared<InlineReadModels>(std::move(projections), for_follower);
 }
 
 // Holds the log's handle, which a replay refers to.
@@ -80,7 +81,8 @@ std::shared_ptr<FoldResult> fold(LogHandle& log, const std::string& spec, int th
 void bind_fold(py::module_& module) {
   py::class_<InlineReadModels, AppendListener, std::shared_ptr<InlineReadModels>>(
       module, "ReadModels", "Projections that are kept inline with each append. May be shared between threads.")
-      .def(py::init(&make_read_models), py::arg("specs"), py::arg("handlers"));
+      .def(py::init(&make_read_models), py::arg("specs"), py::arg("handlers"), py::kw_only(),
+           py::arg("for_follower") = false);
   py::class_<ReplayHandle>(module, "Replay", "Rebuilds one read model from the log. One thread at a time.")
       .def(py::init<py::object, const std::string&, const py::object&, int, std::optional<Position>>(), py::arg("log"),
            py::arg("spec"), py::arg("handler") = py::none(), py::arg("threads") = 2, py::arg("until") = py::none())

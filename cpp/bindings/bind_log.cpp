@@ -30,9 +30,15 @@ Appended append(LogHandle& self, const Batch& batch, const std::string& request,
                          read_models);
 }
 
-std::optional<std::pair<Position, Position>> fold_pending(LogHandle& self, AppendListener* read_models) {
+std::optional<std::pair<Position, Position>> fold_pending(LogHandle& self, AppendListener* read_models,
+                                                          Position limit) {
   NativeCall call(*self.database);
-  return self.log.fold_pending(read_models);
+  return self.log.fold_pending(read_models, limit);
+}
+
+void fold_range(LogHandle& self, AppendListener* read_models, Position after, Position until) {
+  NativeCall call(*self.database);
+  self.log.fold_range(*read_models, after, until);
 }
 
 // Rows of (position, type_id, data, metadata or None), and up to where they were looked for.
@@ -163,7 +169,8 @@ void bind_log(py::module_& module) {
            py::arg("expected_version") = kAny, py::arg("read_models") = nullptr, py::arg("submitted") = nullptr,
            py::arg("keeps_folded") = false)
       .def("unfolded", native([](EventLog& log) { return log.unfolded(); }))
-      .def("fold_pending", &fold_pending, py::arg("read_models") = nullptr)
+      .def("fold_pending", &fold_pending, py::arg("read_models") = nullptr, py::arg("limit") = INT64_MAX)
+      .def("fold_range", &fold_range, py::arg("read_models").none(false), py::arg("after"), py::arg("until"))
       .def("changes", &changes, py::arg("wanted"), py::arg("after"), py::arg("until"))
       .def("fold_and_find", &fold_and_find, py::arg("read_models") = nullptr, py::arg("wanted") = nullptr)
       .def("append_selected",

@@ -112,24 +112,35 @@ std::optional<std::pair<Position, Position>> EventLog::unfolded() {
   return std::pair(header.folded, header.head);
 }
 
-std::optional<std::pair<Position, Position>> EventLog::fold_pending(AppendListener* listener) {
+std::optional<std::pair<Position, Position>> EventLog::fold_pending(AppendListener* listener, Position limit) {
   // a handler wrote to a tracked table: its row, in memory, would be written over what is folded here
   refuse_while_folding(connection());
   const bool in_transaction = connection().in_transaction();
-  auto pending = unfolded();
+  const auto at_most = [limit](std::optional<std::pair<Position, Position>> range) {
+    if (range && range->second - range->first > limit) range->second = range->first + limit;
+    return range;
+  };
+  auto pending = at_most(unfolded());
   if (!pending) return std::nullopt;
   if (!listener && in_transaction) {  // one statement needs no savepoint
     write_folded(connection(), pending->second);
     return pending;
   }
   Transaction transaction(connection());
-  if (!in_transaction) pending = unfolded();  // as it is now that nobody else writes
+  if (!in_transaction) pending = at_most(unfolded());  // as it is now that nobody else writes
   if (pending) {
     if (listener) give(connection(), *listener, pending->first, pending->second);
     write_folded(connection(), pending->second);
   }
   transaction.commit();
   return pending;
+}
+
+void EventLog::fold_range(AppendListener& listener, Position after, Position until) {
+  refuse_while_folding(connection());
+  Transaction transaction(connection());
+  give(connection(), listener, after, until);
+  transaction.commit();
 }
 
 std::optional<PendingChanges> EventLog::fold_and_find(AppendListener* listener, const WantedChanges* wanted) {

@@ -136,7 +136,17 @@ class Log:
     def fold_and_find(
         self, read_models: AppendListener | None = None, wanted: WantedChanges | None = None
     ) -> typing.Any: ...
-    def fold_pending(self, read_models: AppendListener | None = None) -> tuple[int, int] | None: ...
+    def fold_pending(
+        self,
+        read_models: AppendListener | None = None,
+        limit: typing.SupportsInt | typing.SupportsIndex = 9223372036854775807,
+    ) -> tuple[int, int] | None: ...
+    def fold_range(
+        self,
+        read_models: AppendListener,
+        after: typing.SupportsInt | typing.SupportsIndex,
+        until: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
     def head(self) -> int: ...
     def info(self) -> dict[typing.Any, typing.Any]: ...
     def install(self) -> None: ...
@@ -162,7 +172,13 @@ class ReadModels(AppendListener):
     """
     Projections that are kept inline with each append. May be shared between threads.
     """
-    def __init__(self, specs: collections.abc.Sequence[str], handlers: dict[typing.Any, typing.Any]) -> None: ...
+    def __init__(
+        self,
+        specs: collections.abc.Sequence[str],
+        handlers: dict[typing.Any, typing.Any],
+        *,
+        for_follower: bool = False,
+    ) -> None: ...
 
 class Replay:
     """

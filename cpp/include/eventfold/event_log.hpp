@@ -110,10 +110,14 @@ class EventLog {
   Position head();
   // The range (after, until] that the inline read models have not seen yet; none: they have seen everything.
   std::optional<std::pair<Position, Position>> unfolded();
-  // Gives that range to the read models, in a transaction or savepoint, and returns it.
+  // Gives that range, or the first `limit` positions of it, to the read models, in a transaction or savepoint; returns
+  // what it gave.
   // Throws what an append with this listener throws.
-  std::optional<std::pair<Position, Position>> fold_pending(AppendListener* listener);
-  // Both at once, fast where there is little to do: after each statement of an app.
+  std::optional<std::pair<Position, Position>> fold_pending(AppendListener* listener, Position limit = INT64_MAX);
+  // Gives the events of (after, until] to a listener, in a transaction or savepoint: for a follower, which keeps its
+  // own checkpoint. Throws what an append with this listener throws.
+  void fold_range(AppendListener& listener, Position after, Position until);
+  // fold_pending() and changes() at once, fast where there is little to do: after each statement of an app.
   std::optional<PendingChanges> fold_and_find(AppendListener* listener, const WantedChanges* wanted);
   // The events of a range that somebody follows; if there are many, the first of them.
   FoundChanges changes(const WantedChanges& wanted, Position after, Position until);

@@ -21,10 +21,11 @@ struct Projection {
 
 // Keeps the rows of several read models right, within the transaction of each append: the rows that a batch touches are
 // loaded, folded and written back. Remembers no rows between appends, so it may serve any number of connections and
-// threads at once.
+// threads at once. Those that the database says a follower keeps are left out, so that no event is folded twice.
 class InlineReadModels : public AppendListener {
  public:
-  explicit InlineReadModels(std::vector<Projection> projections);
+  // `for_follower`: it is the follower itself that gives events to these; none is left out.
+  explicit InlineReadModels(std::vector<Projection> projections, bool for_follower = false);
   ~InlineReadModels() override;
   // Throws ProjectionError, CorruptLog, and what a handler throws.
   void appended(Connection& connection, std::span<const EventView> events) override;
@@ -35,6 +36,7 @@ class InlineReadModels : public AppendListener {
   class Model;
   std::vector<std::unique_ptr<Model>> models_;
   std::set<std::string, std::less<>> types_;
+  bool for_follower_;
 };
 
 // Called about ten times a second with the positions that are done, and their number in all. May throw to stop.

@@ -1,6 +1,9 @@
+#include <algorithm>
 #include <mutex>
 #include <optional>
 
+#include "base/sql.hpp"
+#include "eventfold/error.hpp"
 #include "eventfold/read_model.hpp"
 #include "read_model/folding_guard.hpp"
 #include "read_model/row_writer.hpp"
@@ -57,6 +60,20 @@ void write_back(Connection& connection, const Fold& fold, const TableSql& sql) {
   }
 }
 
+// Asked in the transaction of each append, since another process may hand a read model over at any time.
+std::vector<std::string> followed_read_models(Connection& connection) {
+  std::vector<std::string> names;
+  try {
+    Statement& statement = connection.prepare(sql::list_followed);
+    ResetGuard guard(statement);
+    statement.bind({});
+    while (statement.step()) names.emplace_back(statement.column(0).view());
+  } catch (const LogNotFound&) {
+    // a log that was installed before there were followers, and not migrated since
+  }
+  return names;
+}
+
 bool reads_any(const ProjectionSpec& spec, std::span<const EventView> events) {
   std::string_view last_type;
   for (const EventView& event : events) {
@@ -78,7 +95,6 @@ class InlineReadModels::Model {
   const ProjectionSpec& spec() const { return *projection_.spec; }
 
   void appended(Connection& connection, std::span<const EventView> events) {
-    if (!reads_any(*projection_.spec, events)) return;
     Fold fold = take_fold();
     fold_batch(connection, fold, events);
     write_back(connection, fold, sql_);
@@ -133,7 +149,8 @@ class InlineReadModels::Model {
   std::vector<Fold> idle_;
 };
 
-InlineReadModels::InlineReadModels(std::vector<Projection> projections) {
+InlineReadModels::InlineReadModels(std::vector<Projection> projections, bool for_follower)
+    : for_follower_(for_follower) {
   for (Projection& projection : projections) {
     for (const EventSpec& event : projection.spec->events) types_.insert(event.type);
     models_.push_back(std::make_unique<Model>(std::move(projection)));
@@ -147,7 +164,15 @@ std::vector<std::string> InlineReadModels::types() const { return {types_.begin(
 bool InlineReadModels::reads(std::string_view type) const { return types_.contains(type); }
 
 void InlineReadModels::appended(Connection& connection, std::span<const EventView> events) {
-  for (const auto& model : models_) model->appended(connection, events);
+  std::optional<std::vector<std::string>> followed;
+  for (const auto& model : models_) {
+    if (!reads_any(model->spec(), events)) continue;
+    if (!for_follower_) {
+      if (!followed) followed = followed_read_models(connection);
+      if (std::ranges::find(*followed, model->spec().name) != followed->end()) continue;
+    }
+    model->appended(connection, events);
+  }
 }
 
 }  // namespace eventfold

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eventfold.django.events import Event as Event
+    from eventfold.django.following.waiting import NotYetFollowed as NotYetFollowed
+    from eventfold.django.following.waiting import wait_for as wait_for
     from eventfold.django.managers import EventManager as EventManager
     from eventfold.django.metadata_context import metadata as metadata
     from eventfold.django.projectors import projector as projector
@@ -51,6 +53,8 @@ _MODULES = {
     "Latest": "read_models",
     "on": "read_models",
     "projector": "projectors",
+    "wait_for": "following.waiting",
+    "NotYetFollowed": "following.waiting",
     "track": "tracking.registry",
     "untrack": "tracking.registry",
     "translate": "tracking.translate",
@@ -81,6 +85,8 @@ __all__ = [  # noqa: RUF022
     "Latest",
     "on",
     "projector",
+    "wait_for",
+    "NotYetFollowed",
     "track",
     "untrack",
     "translate",

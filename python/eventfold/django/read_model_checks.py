@@ -14,7 +14,7 @@ from eventfold.django.declared import declared_model
 from eventfold.django.event_views import has_log
 from eventfold.django.kinds import kind_of
 from eventfold.django.projectors import all_projectors
-from eventfold.django.read_model_state import state_of
+from eventfold.django.read_model_state import is_async, state_of
 from eventfold.django.read_models import ReadModel, label_of
 from eventfold.django.replay import is_projected, replayable_models
 from eventfold.django.specification import PSEUDO_FIELDS, column_kind, initial_value, own_columns
@@ -224,6 +224,8 @@ def check_replays(
             if is_projected(model) and any(_problems(model)):
                 continue  # cannot be compiled, as the other check says
             state = state_of(model, alias)
+            if state.followed != is_async(model) and not state.problem:
+                messages.append(_kept_otherwise(model, alias, state.followed))
             if state.problem:
                 kind = Error if state.foreign else Warning
                 messages.append(
@@ -235,3 +237,15 @@ def check_replays(
                     )
                 )
     return messages
+
+
+def _kept_otherwise(model: Any, alias: str, followed: bool) -> CheckMessage:
+    label = model._meta.label
+    keeps, says = ("a follower", "inline") if followed else ("each append", "async")
+    return Warning(
+        f"The Projection of {label} is {says}, while {keeps} keeps its rows in the database {alias!r}.",
+        hint=f"Run `manage.py events follow --database {alias}`"
+        + (", once with --once: it gives them back." if followed else ": it takes them over."),
+        obj=model,
+        id="eventfold.W203",
+    )

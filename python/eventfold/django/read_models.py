@@ -27,6 +27,8 @@ from eventfold.projection import Count, First, Latest, Max, Min, Operation, Sum,
 __all__ = ["Count", "Declaration", "First", "Handler", "Latest", "Max", "Min", "ReadModel", "Sum", "label_of", "on"]
 
 _EVENTS = "_eventfold_on"
+LIFECYCLES = ("inline", "async")
+"""Who keeps the rows: each append, in its transaction; or `manage.py events follow`, soon after."""
 
 
 def label_of(source: Any) -> str:
@@ -71,6 +73,7 @@ class Declaration:
     operations: dict[str, Operation] = field(default_factory=dict)
     delete_on: tuple[Any, ...] = ()
     handlers: tuple[Handler, ...] = ()
+    lifecycle: str = "inline"
 
     @classmethod
     def read(cls, model_name: str, projection: type) -> "Declaration":
@@ -80,6 +83,7 @@ class Declaration:
         if not key:
             raise TypeError(f'{model_name}.Projection needs a key, the field that tells rows apart: key = "book"')
         delete_on = as_sources(attributes.pop("delete_on", ()))
+        lifecycle = _lifecycle(model_name, attributes.pop("lifecycle", "inline"))
         operations = {}
         handlers = []
         for name, value in attributes.items():
@@ -94,7 +98,7 @@ class Declaration:
             else:
                 raise TypeError(f"{model_name}.Projection.{name} is no operation such as Count or Latest: {value!r}")
         keys = (key,) if isinstance(key, str) else tuple(key)
-        return cls(keys, operations, delete_on, tuple(handlers))
+        return cls(keys, operations, delete_on, tuple(handlers), lifecycle)
 
     def labels(self) -> set[str]:
         """Return the labels of all event types that it reads."""
@@ -106,6 +110,17 @@ class Declaration:
     def handled_labels(self) -> set[str]:
         """Return the labels of the event types that have an @on method."""
         return {label_of(event) for handler in self.handlers for event in handler.events}
+
+
+def _lifecycle(model_name: str, value: Any) -> str:
+    if value == "live":
+        raise TypeError(
+            f'{model_name}.Projection.lifecycle: "live", which folds rows when they are asked for, is not supported '
+            'yet. Use "inline", or "async" for rows that `manage.py events follow` keeps.'
+        )
+    if value not in LIFECYCLES:
+        raise TypeError(f'{model_name}.Projection.lifecycle is "inline" or "async", not {value!r}')
+    return str(value)
 
 
 class ReadModelBase(ModelBase):
@@ -128,9 +143,9 @@ class ReadModelBase(ModelBase):
 class ReadModel(models.Model, metaclass=ReadModelBase):
     """Base of read models. Its table is an ordinary one: query it, index it, show it in the admin.
 
-    With a class Projection the rows follow from the log alone: they are right when `create` of an event returns, and
-    `manage.py events replay` makes them anew. To write them by hand raises ProjectionError; to delete them is allowed,
-    and makes a replay due. Without a Projection, a `@projector` keeps them.
+    With a class Projection the rows follow from the log alone: they are right when `create` of an event returns (with
+    `lifecycle = "async"`, soon after), and `manage.py events replay` makes them anew. To write them by hand raises
+    ProjectionError; to delete them is allowed, and makes a replay due. Without a Projection, a `@projector` keeps them.
     """
 
     projection: Declaration | None = None

@@ -40,10 +40,22 @@ def projected_models() -> tuple[Any, ...]:
     )
 
 
+def followed_labels(alias: str) -> set[str]:
+    """Return the read models of a database that a follower keeps: appends leave them out."""
+    if not _rows(alias, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'eventfold_follower'"):
+        return set()  # a log of earlier days, until the next migrate
+    return {name for (name,) in _rows(alias, "SELECT name FROM eventfold_follower")}
+
+
 @cache
 def handled_labels() -> frozenset[str]:
-    """Return the labels of all event types that some read model has an @on method for."""
-    return frozenset(label for model in projected_models() for label in model.projection.handled_labels())
+    """Return the labels of all event types that some inline read model has an @on method for."""
+    return frozenset(
+        label
+        for model in projected_models()
+        if model.projection.lifecycle == "inline"
+        for label in model.projection.handled_labels()
+    )
 
 
 def has_python_handlers(event: Any) -> bool:
@@ -85,7 +97,8 @@ _compiled: dict[str, _core.ReadModels | None] = {}
 def compiled_for(alias: str) -> _core.ReadModels | None:
     """Return the read models that each append to a database keeps right; None if there are none.
 
-    Raises WrongLog for one whose rows were made from another log: these events would not fit them.
+    Those that a follower keeps are among them, and the core leaves them out: that may change at any time. Raises
+    WrongLog for one whose rows were made from another log: these events would not fit them.
     """
     if alias not in _compiled:
         models = models_of(alias)
@@ -130,7 +143,7 @@ def _rows_of_another_log(alias: str) -> set[str]:
 
 
 def _refuse_rows_of_another_log(models: list[Any], alias: str) -> None:
-    foreign = _rows_of_another_log(alias) & {model._meta.label for model in models}
+    foreign = (_rows_of_another_log(alias) & {model._meta.label for model in models}) - followed_labels(alias)
     if foreign:
         labels = " ".join(sorted(foreign))
         raise WrongLog(

@@ -75,4 +75,8 @@ def _replay_projection(
         replaying.scan(progress)
         return replaying.write(compiled.hash, others)
 
-    return Replayed(model, **native(connection, f"eventfold: replay {model._meta.label}", run))
+    from eventfold.django.following.keepers import after_replay  # which needs to know what can be replayed
+
+    replayed = Replayed(model, **native(connection, f"eventfold: replay {model._meta.label}", run))
+    after_replay(model, connection.alias)
+    return replayed

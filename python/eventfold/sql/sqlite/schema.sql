@@ -82,6 +82,16 @@ CREATE TABLE IF NOT EXISTS eventfold_read_model (
     due INTEGER NOT NULL DEFAULT 0     -- 1: the rows no longer follow from the log (loaddata, import)
 ) WITHOUT ROWID;
 
+-- Read models that `events follow` keeps: appends leave them out. Their checkpoints are in eventfold_read_model.
+CREATE TABLE IF NOT EXISTS eventfold_follower (
+    name TEXT PRIMARY KEY,
+    worker TEXT,                       -- who is busy with more than one batch
+    expires INTEGER,                   -- until when the others leave it to him; milliseconds since 1970-01-01 UTC
+    failures INTEGER NOT NULL DEFAULT 0, -- how many times the event after the checkpoint could not be folded
+    retry_at INTEGER DEFAULT 0,        -- when it is tried again; NULL: no more, the read model stopped there
+    error TEXT                         -- what the last of them said
+) WITHOUT ROWID;
+
 -- Emptying the log (a test runner's flush) and erasing put a row here for the length of their transaction.
 CREATE TABLE IF NOT EXISTS eventfold_unlocked (reason TEXT NOT NULL);
 

@@ -1,5 +1,6 @@
 """`manage.py events status`"""
 
+import json
 from typing import Any
 
 from django.apps import apps
@@ -9,11 +10,10 @@ from django.db import connections
 from eventfold import _core
 from eventfold.django.connection import database_of
 from eventfold.django.constants import is_event_model
+from eventfold.django.following.standing import standings
 from eventfold.django.gate import native
-from eventfold.django.read_model_state import state_of
 from eventfold.django.receivers import receiver_names
 from eventfold.django.registry import projected_models
-from eventfold.django.replay import replayable_models
 from eventfold.django.tracking.checks import untracked
 from eventfold.django.tracking.install import tables_with_triggers
 
@@ -21,13 +21,16 @@ HELP = "Show the log, how SQLite is reached, what slows appends, and where each 
 
 
 def add_arguments(parser: CommandParser) -> None:
-    pass
+    parser.add_argument("--json", action="store_true", help="The log and the read models as JSON, for monitoring.")
 
 
 def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     alias = options["database"]
     connection = connections[alias]
     write = command.stdout.write
+    if options["json"]:
+        write(json.dumps(_as_json(connection), indent=2))
+        return
     info: dict[str, Any] = native(connection, "eventfold: info", _core.Log.info)
     write(f"Log of {alias!r}: {info['log_id']}, epoch {info['epoch']}, head {info['head']:,}")
     database = database_of(connection)
@@ -39,23 +42,20 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     for model in slowed:
         write(f"  {model._meta.label}: {', '.join(slows(model))}")
     _write_tracking(connection, write)
-    models = replayable_models(alias)
-    write("Read models:" if models else "There is no read model.")
-    tables = connection.introspection.table_names()
-    for model in models:
-        label = model._meta.label
-        if model._meta.db_table not in tables:
-            write(f"  {label}: it has no table yet: run `manage.py migrate --database {alias}`")
-            continue
-        state = state_of(model, alias)
-        rows = model._base_manager.using(alias).count()
-        if state.problem:
-            write(
-                f"  {label}: {rows:,} rows; a replay is due, since {state.problem}: run `manage.py events replay "
-                f"{label} --database {alias}`"
-            )
-        else:
-            write(f"  {label}: {rows:,} rows, up to position {state.position:,}")
+    found = list(standings(connection))
+    write("Read models:" if found else "There is no read model.")
+    for model, standing in found:
+        rows = 0 if standing.missing else model._base_manager.using(alias).count()
+        for line in standing.lines(rows, alias):
+            write(line)
+
+
+def _as_json(connection: Any) -> dict[str, Any]:
+    info: dict[str, Any] = native(connection, "eventfold: info", _core.Log.info)
+    return {
+        "log": {"log_id": info["log_id"], "epoch": info["epoch"], "head": info["head"]},
+        "read_models": [standing.as_json() for _, standing in standings(connection)],
+    }
 
 
 def _write_tracking(connection: Any, write: Any) -> None:
@@ -76,5 +76,9 @@ def _write_tracking(connection: Any, write: Any) -> None:
 def slows(model: Any) -> list[str]:
     """Name what keeps an event class from the fastest path."""
     label = model._meta.label
-    handlers = [each._meta.label for each in projected_models() if label in each.projection.handled_labels()]
+    handlers = [
+        each._meta.label
+        for each in projected_models()
+        if each.projection.lifecycle == "inline" and label in each.projection.handled_labels()
+    ]
     return receiver_names(model) + [f"an @on method of {name}" for name in handlers]
