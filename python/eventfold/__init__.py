@@ -21,6 +21,7 @@ from eventfold.errors import (
 from eventfold.event_log import ANY, NO_STREAM, STREAM_EXISTS, EventLog
 from eventfold.events import NewEvent, RecordedEvent
 from eventfold.projection import Count, First, Latest, Max, Min, Sum
+from eventfold.where import Filtered, Where
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,7 @@ __all__ = [
     "DatabaseError",
     "EventLog",
     "EventfoldError",
+    "Filtered",
     "First",
     "IdempotencyConflict",
     "ImmutableEvent",
@@ -51,6 +53,7 @@ __all__ = [
     "Sum",
     "UnknownEventType",
     "UnsupportedSchema",
+    "Where",
     "WrongExpectedVersion",
     "WrongLog",
 ]

@@ -1,16 +1,23 @@
 """What a fold does with events, column by column: plain data, for EventLog.fold and for read models alike.
 
-A source is an event type: its name, or an event class (anything with an `event_type_name`).
+A source is an event type: its name, or an event class (anything with an `event_type_name`); or some events of a type,
+`Filtered(type, condition)`.
 """
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from eventfold.where import Filtered, as_condition, unfiltered
+
 Source = Any
+
+PSEUDO_FIELDS = ("position", "created")
+"""Fields of every event that are not in its data."""
 
 
 def event_type_name(source: Source) -> str:
-    """Return the name of an event type."""
+    """Return the name of the event type of a source."""
+    source = unfiltered(source)
     if isinstance(source, str):
         return source
     name = getattr(source, "event_type_name", None)
@@ -24,9 +31,14 @@ def as_sources(sources: Source | tuple[Source, ...] | list[Source]) -> tuple[Sou
     return tuple(sources) if isinstance(sources, (tuple, list)) else (sources,)
 
 
+def condition_of(source: Source) -> Any:
+    """Return the condition of a source, None where it is a whole event type."""
+    return source.condition if isinstance(source, Filtered) else None
+
+
 @dataclass(frozen=True, init=False)
 class Operation:
-    """How events make the value of a column."""
+    """How events make the value of a column: all events of the types, or those that `filter` is true for."""
 
     op: ClassVar[str]
     default: ClassVar[Any] = None
@@ -35,14 +47,20 @@ class Operation:
     cleared_by: tuple[Source, ...] = field(default=())
     initial: Any = field(default=None)
     has_initial: bool = field(default=False)  # it was given, and is not the operation's own
+    filter: Any = field(default=None)  # a Where or a Q
 
-    def __init__(self, *sources: Any, cleared_by: Any = (), initial: Any = ...) -> None:
+    def __init__(self, *sources: Any, cleared_by: Any = (), initial: Any = ..., filter: Any = None) -> None:
         if not sources:
             raise TypeError(f"{type(self).__name__} needs an event type")
         object.__setattr__(self, "sources", self._read(sources))
         object.__setattr__(self, "cleared_by", as_sources(cleared_by))
         object.__setattr__(self, "initial", self.default if initial is ... else initial)
         object.__setattr__(self, "has_initial", initial is not ...)
+        object.__setattr__(self, "filter", as_condition(filter))
+
+    def conditions_of(self, source: Source) -> tuple[Any, ...]:
+        """Return the conditions, some of which may be None, that must all hold for an event of one of its sources."""
+        return self.filter, condition_of(source)
 
     @classmethod
     def _read(cls, sources: tuple[Any, ...]) -> tuple[tuple[Source, str | None], ...]:

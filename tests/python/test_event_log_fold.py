@@ -1,6 +1,7 @@
 """EventLog.fold: one row for each key, straight from the log."""
 
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from eventfold import (
     Count,
     EventLog,
+    Filtered,
     First,
     Latest,
     LogNotFound,
@@ -16,6 +18,7 @@ from eventfold import (
     NewEvent,
     ProjectionError,
     Sum,
+    Where,
     _borrow,
     _core,
 )
@@ -120,3 +123,61 @@ def test_operations_are_plain_values() -> None:
     assert Count("A", "B") == Count("A", "B")
     assert Latest("A", "x") != First("A", "x")
     assert Latest("A", "x").sources == Latest(("A", "x")).sources == (("A", "x"),)
+
+
+def test_conditions_let_some_events_in(log: EventLog) -> None:
+    log.append(
+        [
+            NewEvent("Borrowed", {"book": 7, "by": "ann", "days": 3}),
+            NewEvent("Borrowed", {"book": 7, "by": "", "days": 30}),
+            NewEvent("Borrowed", {"book": 7, "by": None, "days": "30"}),
+            NewEvent("Borrowed", {"by": "eve", "days": 1}),  # no book: an event that is not let in needs no key
+            NewEvent("Returned", {"book": 7, "damaged": False}),
+            NewEvent("Borrowed", {"book": 8, "by": "bob", "days": 15.5}),
+            NewEvent("Returned", {"book": 8, "damaged": True}),
+        ]
+    )
+    columns = {
+        "long": Count("Borrowed", filter=Where(days__gt=14)),
+        "named": Count("Borrowed", filter=~Where(by="") & Where(days__range=(2, 30))),
+        "unnamed": Count("Borrowed", filter=(Where(by="") | Where(by=None)) & Where(book__isnull=False)),
+        "by": Latest(
+            (Filtered("Borrowed", Where(book__in=[7, 8]) & ~Where(by="")), "by"),
+            cleared_by=Filtered("Returned", Where(damaged=True)),
+        ),
+    }
+    assert log.fold("book", columns).to_dict() == {7: (1, 1, 2, None), 8: (1, 1, 0, None)}
+    places = {
+        "last": Max("Borrowed", "position", filter=Where(book=8)),
+        "when": Latest("Borrowed", "created", filter=Where(book=8)),
+    }
+    last, when = log.fold("book", places, delete_on="Returned", until=6)[8]
+    assert (last, when[:2]) == (6, "20")
+    gone = Filtered(
+        "Returned", Where(damaged=True, position__lt=8, created__gt=datetime(2020, 1, 1, tzinfo=timezone.utc))
+    )
+    assert log.fold("book", columns, delete_on=gone).to_dict() == {7: (1, 1, 2, None)}
+
+
+@pytest.mark.parametrize(
+    ("lookups", "message"),
+    [
+        ({"days__foo": 1}, "'foo' is none of the lookups exact, in, gt"),
+        ({"days__gt": None}, "use days__isnull"),
+        ({"days": [1]}, r"cannot compare with \[1\]: give a text, a number, True or False"),
+        ({"days": 2**64}, "beyond 64 bits"),
+        ({"days": float("nan")}, "cannot compare with nan"),
+        ({"days__in": "abc"}, "days__in takes a list"),
+        ({"by__startswith": 7}, "by__startswith looks for a text"),
+        ({"created__gt": datetime(2020, 1, 1)}, "a datetime that has a time zone"),
+    ],
+)
+def test_a_condition_that_cannot_be_is_refused(lookups: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        Where(**lookups)
+
+
+def test_a_condition_says_what_it_is() -> None:
+    assert repr(Where(a=1) & ~Where(b__gt=2)) == "Where(Where(a=1) & ~Where(b__gt=2))"
+    with pytest.raises(TypeError, match="a filter is a condition"):
+        Where(a=1) & 7  # type: ignore[operator]

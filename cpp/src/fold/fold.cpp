@@ -21,6 +21,7 @@ struct Decoded {
   std::span<const CellView> fields;
   Position position;
   std::int64_t created;
+  Plan::ConditionSet holds = 0;  // the conditions that are true
 };
 
 CellView fitted(Plan::Fit fit, CellView value) {
@@ -44,7 +45,8 @@ class Fold::Impl {
     std::uint32_t row = 0;
     naming(plan, event.position, [&] {
       plan.decoder.decode(event.data, plan.fields);
-      const Decoded decoded{plan, plan.fields, event.position, event.created};
+      Decoded decoded{plan, plan.fields, event.position, event.created};
+      if (!take_conditions(decoded)) return;
       take_key(decoded);
       row = run(decoded, Table::hash(key_));
     });
@@ -57,19 +59,24 @@ class Fold::Impl {
       return apply(plan, event);
     }
     if (pending_.full()) run_oldest();
+    Decoded decoded{plan, plan.fields, event.position, event.created};
+    bool counts = false;
     try {
       naming(plan, event.position, [&] {
         plan.decoder.decode(event.data, plan.fields);
-        take_key({plan, plan.fields, event.position, event.created});
+        counts = take_conditions(decoded);
+        if (counts) take_key(decoded);
       });
     } catch (...) {
       finish();  // an earlier event may have an error too, which then comes first
       throw;
     }
+    if (!counts) return;
     PendingEvent& next = pending_.push();
     next.plan = &plan;
     next.position = event.position;
     next.created = event.created;
+    next.holds = decoded.holds;
     next.hash = Table::hash(key_);
     next.take(plan.fields);
     table.prefetch_index(next.hash);
@@ -135,16 +142,20 @@ class Fold::Impl {
     const Plan& plan = event.plan;
     const std::uint32_t row = row_of_key(hash);
     std::uint8_t& state = table.state(row);
-    if (plan.deletes) {
+    if (plan.deletes || (plan.deletes_if & event.holds)) {
       set_alive(row, false);
       if (relative) state |= Cell::row_reset;
       for (std::size_t column = 0; column < spec->columns.size(); ++column) {
         eventfold::clear(spec->columns[column], table.column(row, column));
       }
     }
-    for (const std::size_t column : plan.clears) eventfold::clear(spec->columns[column], table.column(row, column));
-    if (plan.makes_row) set_alive(row, true);
+    for (const auto& clear : plan.clears) {
+      if (clear.needs & ~event.holds) continue;
+      eventfold::clear(spec->columns[clear.column], table.column(row, clear.column));
+    }
+    if (plan.makes_row || (plan.makes_row_if & event.holds)) set_alive(row, true);
     for (const auto& action : plan.actions) {
+      if (action.needs & ~event.holds) continue;
       const CellView value =
           action.field == Plan::kNoField ? CellView() : fitted(action.fit, value_of(event, action.field));
       eventfold::apply(spec->columns[action.column], table.column(row, action.column), value, relative);
@@ -157,10 +168,21 @@ class Fold::Impl {
   void run_oldest() {
     PendingEvent& event = pending_.pop();
     naming(*event.plan, event.position, [&] {
-      const Decoded decoded{*event.plan, event.fields, event.position, event.created};
+      const Decoded decoded{*event.plan, event.fields, event.position, event.created, event.holds};
       take_key(decoded);
       run(decoded, event.hash);
     });
+  }
+
+  // False: the event does nothing at all; it needs no key then.
+  bool take_conditions(Decoded& event) {
+    const Plan& plan = event.plan;
+    if (plan.conditions.empty()) return true;
+    for (std::size_t number = 0; number < plan.conditions.size(); ++number) {
+      const auto truth = plan.conditions[number].truth([&](int field) { return value_of(event, field); });
+      if (truth == Condition::Truth::yes) event.holds |= Plan::ConditionSet{1} << number;
+    }
+    return plan.acts || event.holds != 0;
   }
 
   void take_key(const Decoded& event) {

@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connections, router
 
+from eventfold.django.conditions import compile_conditions
 from eventfold.django.constants import is_event_model
 from eventfold.django.declared import declared_model
 from eventfold.django.event_views import has_log
@@ -18,7 +19,7 @@ from eventfold.django.read_model_state import state_of
 from eventfold.django.read_models import ReadModel, label_of
 from eventfold.django.replay import is_projected, replayable_models
 from eventfold.django.specification import PSEUDO_FIELDS, column_kind, initial_value, own_columns
-from eventfold.errors import InvalidEvent
+from eventfold.errors import InvalidEvent, ProjectionError
 from eventfold.projection import Operation
 
 # What a column may be made of, beside its own kind.
@@ -82,6 +83,7 @@ def _problems(model: Any) -> Iterator[CheckMessage]:
         if not field.null and initial_value(field, operation, connection) is None:
             hint = "Give the field null=True or a default."
             yield _error(model, f"leaves {field.name!r} without a value in a new row.", hint, 4)
+    yield from _condition_problems(model, events)
     for name in declaration.operations:
         if name in declaration.key:
             hint = "A key is taken from the events as it is."
@@ -118,6 +120,19 @@ def _operation_problems(field: Any, operation: Operation, events: dict[str, Any]
         problem = _misfit(events[label_of(source)], name, takes)
         if problem:
             yield _error(model, f"fills {field.name!r}: {problem}.", "The fields must be of one kind.", 3)
+
+
+def _condition_problems(model: Any, events: dict[str, Any]) -> Iterator[CheckMessage]:
+    connection = connections[router.db_for_write(model)]
+    found = []
+    for label, condition in model.projection.conditions():
+        try:
+            compile_conditions(events[label], connection, condition)
+        except ProjectionError as error:
+            found.append(str(error))
+    hint = "Compare fields of the event with values that they can have, by one of the lookups in docs/read_models.md."
+    for problem in dict.fromkeys(found):
+        yield _error(model, f"has {problem}.", hint, 9)
 
 
 def _misfit(event: Any, name: str | None, kinds: set[str]) -> str:

@@ -12,7 +12,7 @@ class BookList(ReadModel):
         def returned(row, event): ...
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,15 +22,30 @@ from django.db import models, router, transaction
 from django.db.models.base import ModelBase
 
 from eventfold.django.derived_rows import ReadModelManager, make_due, refuse_by_hand
-from eventfold.projection import Count, First, Latest, Max, Min, Operation, Sum, as_sources
+from eventfold.projection import Count, First, Latest, Max, Min, Operation, Sum, as_sources, condition_of
+from eventfold.where import Filtered, unfiltered
 
-__all__ = ["Count", "Declaration", "First", "Handler", "Latest", "Max", "Min", "ReadModel", "Sum", "label_of", "on"]
+__all__ = [
+    "Count",
+    "Declaration",
+    "Filtered",
+    "First",
+    "Handler",
+    "Latest",
+    "Max",
+    "Min",
+    "ReadModel",
+    "Sum",
+    "label_of",
+    "on",
+]
 
 _EVENTS = "_eventfold_on"
 
 
 def label_of(source: Any) -> str:
-    """Return the label of an event type, e.g. "books.BookBorrowed"; it may be given as such."""
+    """Return the label of the event type of a source, e.g. "books.BookBorrowed"; it may be given as such."""
+    source = unfiltered(source)
     if isinstance(source, str):
         return source
     meta = getattr(source, "_meta", None)
@@ -46,7 +61,7 @@ def on(*events: Any) -> Callable[[Callable[[Any, Any], None]], Callable[[Any, An
     and do nothing else: it is called again on each replay.
     """
     if not events or not all(isinstance(event, (str, type)) for event in events):
-        raise TypeError("on() takes event types, as in @on(BookReturned)")
+        raise TypeError("on() takes event types, as in @on(BookReturned); a condition is an `if` in the method")
 
     def mark(method: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
         setattr(method, _EVENTS, events)
@@ -102,6 +117,14 @@ class Declaration:
         sources += [source for operation in self.operations.values() for source in operation.cleared_by]
         sources += [*self.delete_on, *(event for handler in self.handlers for event in handler.events)]
         return {label_of(source) for source in sources}
+
+    def conditions(self) -> Iterator[tuple[str, Any]]:
+        """Yield every condition, with the label of the event type that it is about."""
+        for operation in self.operations.values():
+            for source, _ in operation.sources:
+                yield from ((label_of(source), condition) for condition in operation.conditions_of(source))
+            yield from ((label_of(source), condition_of(source)) for source in operation.cleared_by)
+        yield from ((label_of(source), condition_of(source)) for source in self.delete_on)
 
     def handled_labels(self) -> set[str]:
         """Return the labels of the event types that have an @on method."""

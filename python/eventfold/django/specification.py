@@ -10,11 +10,12 @@ from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import AutoField
 
+from eventfold.django.conditions import compile_conditions, field_names
 from eventfold.django.declared import declared_model
 from eventfold.django.kinds import AnyField, json_key, kind_of
 from eventfold.django.read_models import Declaration, label_of
 from eventfold.django.type_fields import TypeFields
-from eventfold.projection import Operation
+from eventfold.projection import Operation, condition_of
 
 PSEUDO_FIELDS = {"position": "integer", "created": "datetime"}
 """Fields of every event that are not in its `data`."""
@@ -68,7 +69,7 @@ def specification(model: Any, connection: BaseDatabaseWrapper, known: Mapping[st
         "table": model._meta.db_table,
         "key": [{"column": field.column, "field": name, "kind": column_kind(field)} for name, field in fields.items()],
         "columns": [_column(field, declaration.operations.get(field.name), connection) for field in own_columns(model)],
-        "delete_on": sorted(map(label_of, declaration.delete_on)),
+        "delete_on": sorted((_selection(source, connection) for source in declaration.delete_on), key=str),
         "handlers": sorted(declaration.handled_labels()),
         "events": {
             label: _event(label, declaration, known.get(label, TypeFields())) for label in sorted(declaration.labels())
@@ -95,13 +96,26 @@ def _column(field: AnyField, operation: Operation | None, connection: BaseDataba
         "column": field.column,
         "kind": column_kind(field),
         "op": operation.op if operation else "handler",
-        "from": [[label_of(source), name] for source, name in operation.sources] if operation else [],
-        "cleared_by": [label_of(source) for source in operation.cleared_by] if operation else [],
+        "from": [_source(operation, *source, connection) for source in operation.sources] if operation else [],
+        "cleared_by": [_selection(source, connection) for source in operation.cleared_by] if operation else [],
         "initial": initial_value(field, operation, connection),
     }
     if column["kind"] == "decimal":
         column["places"] = getattr(field, "decimal_places", 0)
     return column
+
+
+def _source(operation: Operation, source: Any, name: str | None, connection: BaseDatabaseWrapper) -> list[Any]:
+    label = label_of(source)
+    condition = compile_conditions(declared_model(label), connection, *operation.conditions_of(source))
+    return [label, name] if condition is None else [label, name, {"filter": condition}]
+
+
+def _selection(source: Any, connection: BaseDatabaseWrapper) -> Any:
+    """A type, or a type and a condition."""
+    label = label_of(source)
+    condition = compile_conditions(declared_model(label), connection, condition_of(source))
+    return label if condition is None else [label, condition]
 
 
 def initial_value(field: AnyField, operation: Operation | None, connection: BaseDatabaseWrapper) -> Any:
@@ -127,6 +141,7 @@ def _event(label: str, declaration: Declaration, known: TypeFields) -> dict[str,
     names = set(declaration.key)
     for operation in declaration.operations.values():
         names |= {name for source, name in operation.sources if name is not None and label_of(source) == label}
+    names |= field_names(event, *(condition for about, condition in declaration.conditions() if about == label))
     fields = [field for field in event._meta.concrete_fields if field.name in names - set(PSEUDO_FIELDS)]
     described = {field.name: event_field(field, known) for field in fields}
     if _says_only_what_changed(event):
