@@ -117,8 +117,9 @@ def compare(path: str, value: Any) -> tuple[Compiled, str | None]:
     name, lookup = split_path(path)
     if name == "created":
         return build(path, name, lookup, each_value(path, lookup, value, _moment)), None
-    compiled = build(path, name, lookup, each_value(path, lookup, value, plain))
-    return compiled, None if name == "position" else name
+    if name == "position":
+        return build(path, name, lookup, each_value(path, lookup, value, _position)), None
+    return build(path, name, lookup, each_value(path, lookup, value, plain)), name
 
 
 def each_value(path: str, lookup: str, value: Any, convert: Callable[[Any], Any]) -> Any:
@@ -145,6 +146,9 @@ def build(path: str, field: str, lookup: str, value: Any) -> Compiled:
         raise TypeError(f"{path} is True or False, not {value!r}")
     if lookup in TEXT_LOOKUPS and not isinstance(value, str):
         raise TypeError(f"{path} looks for a text, not {value!r}")
+    for each in value if isinstance(value, list) else [value]:
+        if isinstance(each, str) and any("\ud800" <= letter <= "\udfff" for letter in each):
+            raise TypeError(f"{path}: no event has a text with half a surrogate pair, {each!r}")
     if lookup == "range":
         return ["and", ["gte", field, value[0]], ["lte", field, value[1]]]
     if lookup == "in":
@@ -163,6 +167,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and math.isfinite(value):
         return value
     raise TypeError(f"a condition cannot compare with {value!r}: give a text, a number, True or False")
+
+
+def _position(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"position is compared with a whole number, not with {value!r}")
+    return int(plain(value))
 
 
 def _moment(value: Any) -> str:

@@ -6,10 +6,11 @@ from decimal import Decimal
 import pytest
 from django.db import connection, models, transaction
 from django.db.models import Exists, F, Q
+from django.db.models.functions import NullIf, TruncDate, TruncDay, TruncHour, TruncMonth, TruncYear
 from django.test.utils import isolate_apps
 from django.utils import timezone
 
-from eventfold import ProjectionError, Where, _core
+from eventfold import NewEvent, ProjectionError, Where, _core
 from eventfold.django import Count, Filtered, Latest, ReadModel, Sum, on
 from eventfold.django.gate import native
 from eventfold.django.registry import known_fields
@@ -163,6 +164,90 @@ def test_an_operation_a_clearing_and_a_deletion_can_have_a_condition(db):
     assert shown() == {}
 
 
+def test_a_balance_is_what_some_events_add_less_what_others_take(db):
+    model = read_model(
+        {"key": "shelf", "rows": Sum((Stored, "row"), (Taken, "row", -1)), "left": Sum((Stored, 1), (Taken, -1))},
+        shelf=models.CharField(max_length=20, primary_key=True),
+        rows=models.IntegerField(default=0),
+        left=models.DecimalField(max_digits=9, decimal_places=2, default=0),
+    )
+    assert model.check() == []
+    for row in (1, 2, 7):
+        Stored.objects.create(shelf="a", row=row, title="x")
+    Taken.objects.create(shelf="a", row=2, by="ann")
+    spec = as_text(compiled(model))
+    assert native(connection, "fold", lambda log: _core.fold(log, spec).to_dict()) == {"a": (8, 2)}
+
+
+def test_rows_by_day_month_or_hour_are_those_of_a_query(db):
+    for day, hour in ((1, 0), (1, 23), (2, 0), (29, 12)):
+        moment = datetime.datetime(2024, 2, day, hour, 59, 59, 5, tzinfo=datetime.timezone.utc)
+        Stored.objects.create(shelf="a", row=1, title="x", acquired=moment)
+    for trunc, column in (
+        (TruncDate, models.DateField),
+        (TruncMonth, models.DateTimeField),
+        (TruncHour, models.DateTimeField),
+        (TruncYear, models.DateField),
+        (TruncDay, models.DateTimeField),
+    ):
+        model = read_model(
+            {"key": "span", "span": trunc("acquired"), "times": Count(Stored)},
+            span=column(primary_key=True),
+            times=models.IntegerField(default=0),
+        )
+        assert model.check() == []
+        spec = as_text(compiled(model))
+        folded = native(connection, "fold", lambda log, spec=spec: _core.fold(log, spec).to_dict())
+        output = {} if trunc is TruncDate else {"output_field": column()}
+        span = trunc("acquired", tzinfo=datetime.timezone.utc, **output)
+        found = Stored.objects.values(span=span).annotate(times=models.Count("position")).values_list("span", "times")
+        assert {key: row[0] for key, row in folded.items()} == {str(key)[:19]: times for key, times in found}
+
+
+def test_a_key_may_be_a_field_of_another_name(db):
+    Stored.objects.create(shelf="a", row=1, title="x")
+    model = read_model(
+        {"key": "place", "place": F("shelf"), "times": Count(Stored)},
+        place=models.CharField(primary_key=True),
+        times=models.IntegerField(default=0),
+    )
+    assert model.check() == []
+    spec = as_text(compiled(model))
+    assert native(connection, "fold", lambda log: _core.fold(log, spec).to_dict()) == {"a": (1,)}
+
+
+def test_an_average_is_a_generated_column_that_follows_inline_and_on_replay(db):
+    model = read_model(
+        {
+            "key": "shelf",
+            "total": Sum(Stored, "length"),
+            "measured": Count(Stored, filter=Q(length__isnull=False)),
+        },
+        shelf=models.CharField(max_length=20, primary_key=True),
+        total=models.FloatField(default=0),
+        measured=models.IntegerField(default=0),
+        average=models.GeneratedField(
+            expression=F("total") / NullIf(F("measured"), 0), output_field=models.FloatField(), db_persist=True
+        ),
+    )
+    assert model.check() == []
+    connection.cursor().execute(
+        "CREATE TABLE shelves_shown (shelf TEXT, total REAL, measured INTEGER, "
+        "average REAL GENERATED ALWAYS AS (total / NULLIF(measured, 0)) STORED)"
+    )
+    for length in (0.5, None, 2.0):
+        Stored.objects.create(shelf="a", row=1, title="x", length=length)
+    Stored.objects.create(shelf="b", row=1, title="x")
+    spec = as_text(compiled(model))
+    shown = "SELECT shelf, average FROM shelves_shown WHERE average IS NOT NULL"
+    native(connection, "replay", lambda log: _core.Replay(log, spec, None).write(""))
+    assert list(connection.cursor().execute(shown)) == [("a", 1.25)]
+    event = _core.encode_events([NewEvent("shelves.Stored", {"shelf": "a", "length": 5.0})])
+    inline = _core.ReadModels([spec], {})
+    native(connection, "append", lambda log: log.append(event, read_models=inline))
+    assert list(connection.cursor().execute(shown)) == [("a", 2.5)]
+
+
 def test_a_condition_is_a_part_of_what_a_projection_means():
     def hash_with(**options):
         fields = {"shelf": models.CharField(primary_key=True), "n": models.IntegerField(default=0)}
@@ -189,6 +274,7 @@ def test_a_condition_is_a_part_of_what_a_projection_means():
         (Q(code="7"), "'7' is no value of 'code'"),
         (Q(row__contains=7), "row__contains: 'row' is of the kind integer, and contains looks into a text"),
         (Q(title__contains=7), "title__contains looks for a text, not 7"),
+        (Q(title__startswith="\ud800"), "half a surrogate pair"),
         (Q(row__gt=None), "row__gt compares with None, which nothing is: use row__isnull"),
         (Q(row__isnull=1), "row__isnull is True or False, not 1"),
         (Q(row__in=7), "row__in takes a list, not 7"),
@@ -211,6 +297,23 @@ def test_a_condition_that_cannot_be_is_found_by_check(condition, message, place)
     assert message in problem.msg
     with pytest.raises(ProjectionError):
         compiled(model)
+
+
+def test_more_conditions_than_the_core_has_bits_for_are_found_by_check():
+    def model_with(number):
+        counts = Count(*(Filtered(Stored, Q(row=row)) for row in range(number)))
+        fields = {"shelf": models.CharField(primary_key=True), "n": models.IntegerField(default=0)}
+        return read_model({"key": "shelf", "n": counts}, **fields)
+
+    assert model_with(64).check() == []
+    _core.ReadModels([as_text(compiled(model_with(64)))], {})
+    (problem,) = model_with(65).check()
+    assert (problem.id, problem.msg) == (
+        "eventfold.E209",
+        "The Projection has more than 64 conditions on shelves.Stored.",
+    )
+    with pytest.raises(ProjectionError, match=r"more than 64 conditions on the event shelves\.Stored"):
+        _core.ReadModels([as_text(compiled(model_with(65)))], {})
 
 
 def test_what_is_no_condition_is_no_operation():

@@ -1,6 +1,7 @@
 """What a fold means, in as little Python as possible: the native one must agree with it."""
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +21,7 @@ def fold(
         deleted = any(selects(spec, event, selection) for selection in spec["delete_on"])
         cleared = [column for column in columns if any(selects(spec, event, each) for each in column["cleared_by"])]
         given = [
-            (column, source[1])
+            (column, source[1], source[2] if source[2:] else {})
             for column in columns
             for source in column["from"]
             if selects(spec, event, [source[0], *(more["filter"] for more in source[2:] if "filter" in more)])
@@ -28,7 +29,7 @@ def fold(
         handled = kind in spec["handlers"]
         if not (deleted or cleared or given or handled):
             continue
-        key = tuple(value_of(spec, event, part["field"]) for part in spec["key"])
+        key = tuple(key_of(part, value_of(spec, event, part["field"])) for part in spec["key"])
         if deleted:
             rows.pop(key, None)
         for column in cleared:
@@ -37,12 +38,31 @@ def fold(
         if not (given or handled):
             continue
         row = rows.setdefault(key, {column["column"]: column["initial"] for column in columns})
-        for column, field in given:
-            value = None if field is None else value_of(spec, event, field)
+        for column, field, more in given:
+            value = more.get("constant") if field is None else value_of(spec, event, field)
+            if "sign" in more and value is not None:
+                value *= more["sign"]
             row[column["column"]] = combine(column, row[column["column"]], value)
         if handled and handler is not None:
             handler(row, event)
     return {key[0] if len(key) == 1 else key: tuple(row.values()) for key, row in rows.items()}
+
+
+def key_of(part: dict[str, Any], value: Any) -> Any:
+    """The value, or the span of time in which it lies, by its beginning."""
+    if "trunc" not in part:
+        return value
+    moment = datetime.fromisoformat(value)
+    match part["trunc"]:
+        case "year":
+            moment = datetime(moment.year, 1, 1)
+        case "month":
+            moment = datetime(moment.year, moment.month, 1)
+        case "day":
+            moment = datetime(moment.year, moment.month, moment.day)
+        case "hour":
+            moment = datetime(moment.year, moment.month, moment.day, moment.hour)
+    return str(moment) if part["kind"] == "datetime" else str(moment.date())
 
 
 def selects(spec: dict[str, Any], event: Event, selection: Any) -> bool:

@@ -50,6 +50,7 @@ KEYS: dict[str, tuple[str, list[Any]]] = {
     "book": ("integer", [1, 2, -(2**63)]),
     "place": ("text", ["", "a", 'č\n"\\']),
     "day": ("date", ["2024-02-29", "0001-01-01"]),
+    "at": ("datetime", ["2024-02-29T23:59:59.5Z", "2024-02-29T00:00:00Z", "2023-12-31T12:30:00.000001Z"]),
     "owner": ("uuid", ["00000000-0000-0000-0000-000000000000", "0123abcd-0000-0000-0000-0123456789ab"]),
 }
 
@@ -63,7 +64,7 @@ def described(kind: str, name: str) -> dict[str, Any]:
 
 
 MOMENTS_BETWEEN = ["1970-01-01 00:00:00", "9999-12-31 23:59:59"]
-NOT_COMPARED = {"nested", "tree", "raw", "owner", "identity", "moment"}  # or in another form than in JSON
+NOT_COMPARED = {"nested", "tree", "raw", "owner", "identity", "moment", "at"}  # or in another form than in JSON
 PSEUDO_FIELDS = {"position", "created"}
 KINDS = {name: described[0] for name, described in FIELDS.items()} | {
     name: described[0] for name, described in KEYS.items()
@@ -80,15 +81,18 @@ def specs(draw: st.DrawFn, stored: bool = False, handlers: bool = False) -> dict
         cleared_by = draw(st.lists(st.sampled_from(TYPES[:4]), max_size=1))
         cleared_by = [draw(selections(kind)) for kind in cleared_by]
         sources = draw(st.lists(st.sampled_from(TYPES[:3]), min_size=1, max_size=2, unique=True))
-        more = [draw(st.just([]) | conditions().map(lambda each: [{"filter": each}])) for _ in sources]
+        filters = [draw(st.just({}) | conditions().map(lambda each: {"filter": each})) for _ in sources]
         if draw(st.integers(0, 4)) == 0:
-            counted = [[kind, None, *rest] for kind, rest in zip(sources, more, strict=True)]
+            counted = [[kind, None, *([more] if more else [])] for kind, more in zip(sources, filters, strict=True)]
             columns.append(column(index, "integer", "count", counted, cleared_by))
             continue
         field = draw(st.sampled_from(sorted(FIELDS.keys() - {"nested"} if stored else FIELDS)))
         kind, _, operations = FIELDS[field]
         op = draw(st.sampled_from(["latest"] if stored and field == "large" else operations))
-        taken = [[source, field, *rest] for source, rest in zip(sources, more, strict=True)]
+        taken = []
+        for source, more in zip(sources, filters, strict=True):
+            sign = draw(st.sampled_from([{}, {"sign": 1}, {"sign": -1}, {"constant": 7}])) if op == "sum" else {}
+            taken.append([source, None if "constant" in sign else field, *([more | sign] if more or sign else [])])
         columns.append(column(index, kind, op, taken, cleared_by))
     if handlers:
         columns.append(column(len(columns), "text", "handler", [], []))
@@ -97,7 +101,7 @@ def specs(draw: st.DrawFn, stored: bool = False, handlers: bool = False) -> dict
     return {
         "name": "model",
         "table": "model",
-        "key": [{"column": name, "field": name, "kind": KEYS[name][0]} for name in keys],
+        "key": [draw(key_parts(name)) for name in keys],
         "columns": columns,
         "delete_on": delete_on,
         "handlers": draw(st.lists(st.sampled_from(TYPES[:4]), min_size=1, unique=True)) if handlers else [],
@@ -105,10 +109,24 @@ def specs(draw: st.DrawFn, stored: bool = False, handlers: bool = False) -> dict
     }
 
 
+@st.composite
+def key_parts(draw: st.DrawFn, name: str) -> dict[str, Any]:
+    """A field of the events, or a span of time in which it, or the event, lies."""
+    kind = KEYS[name][0]
+    if kind not in ("date", "datetime") or draw(st.booleans()):
+        return {"column": name, "field": name, "kind": kind}
+    units = ["year", "month", "day"] if kind == "date" else ["year", "month", "day", "hour"]
+    unit = draw(st.sampled_from(units))
+    field = draw(st.sampled_from([name, "created"])) if kind == "datetime" else name
+    kept = "datetime" if unit == "hour" else draw(st.sampled_from(["date", "datetime"]))
+    return {"column": name, "field": field, "kind": kept, "trunc": unit}
+
+
 def used(columns: list[dict[str, Any]]) -> list[str]:
     """Return the fields that columns are made of, and those that their conditions look at."""
     fields = {source[1] for column in columns for source in column["from"] if source[1] is not None}
-    filters = [[None, more["filter"]] for column in columns for source in column["from"] for more in source[2:]]
+    options = [more for column in columns for source in column["from"] for more in source[2:]]
+    filters = [[None, more["filter"]] for more in options if "filter" in more]
     return sorted(fields | looked_at([*filters, *(each for column in columns for each in column["cleared_by"])]))
 
 

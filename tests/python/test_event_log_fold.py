@@ -1,7 +1,7 @@
 """EventLog.fold: one row for each key, straight from the log."""
 
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from eventfold import (
     NewEvent,
     ProjectionError,
     Sum,
+    Trunc,
     Where,
     _borrow,
     _core,
@@ -114,7 +115,7 @@ def test_within_a_transaction_the_fold_sees_what_is_not_committed_yet(tmp_path: 
 
 
 def test_operations_that_make_no_sense_are_refused_when_they_are_written() -> None:
-    for wrong in (lambda: Count(), lambda: Latest("Added"), lambda: Sum("Added", 3), lambda: Latest(("Added",))):
+    for wrong in (lambda: Count(), lambda: Latest("Added"), lambda: Latest("Added", 3), lambda: Latest(("Added",))):
         with pytest.raises(TypeError):
             wrong()
 
@@ -170,6 +171,8 @@ def test_conditions_let_some_events_in(log: EventLog) -> None:
         ({"days__in": "abc"}, "days__in takes a list"),
         ({"by__startswith": 7}, "by__startswith looks for a text"),
         ({"created__gt": datetime(2020, 1, 1)}, "a datetime that has a time zone"),
+        ({"position__gt": "7"}, "position is compared with a whole number"),
+        ({"by": "\ud800"}, "half a surrogate pair"),
     ],
 )
 def test_a_condition_that_cannot_be_is_refused(lookups: dict[str, Any], message: str) -> None:
@@ -181,3 +184,55 @@ def test_a_condition_says_what_it_is() -> None:
     assert repr(Where(a=1) & ~Where(b__gt=2)) == "Where(Where(a=1) & ~Where(b__gt=2))"
     with pytest.raises(TypeError, match="a filter is a condition"):
         Where(a=1) & 7  # type: ignore[operator]
+
+
+def test_a_sum_may_have_signs_and_numbers(log: EventLog) -> None:
+    log.append(
+        [
+            NewEvent("Paid", {"account": 1, "amount": 10}),
+            NewEvent("Paid", {"account": 1, "amount": 2.5}),
+            NewEvent("Refunded", {"account": 1, "sum": 4}),
+            NewEvent("Refunded", {"account": 2, "sum": None}),
+        ]
+    )
+    columns = {
+        "balance": Sum(("Paid", "amount"), ("Refunded", "sum", -1)),
+        "more_paid": Sum(("Paid", 1), ("Refunded", -1)),
+        "points": Sum("Paid", 100, filter=Where(amount__gte=10)),
+    }
+    assert log.fold("account", columns).to_dict() == {1: (8.5, 1, 100), 2: (0, -1, 0)}
+
+
+def test_a_key_may_be_the_day_of_a_moment(log: EventLog) -> None:
+    log.append(
+        [
+            NewEvent("Borrowed", {"book": 7, "on": "2024-02-29"}),
+            NewEvent("Borrowed", {"book": 7, "on": "2024-02-29T23:59:59.5Z"}),
+            NewEvent("Borrowed", {"book": 7, "on": "2024-12-31 07:00:00"}),
+        ]
+    )
+    times = {"times": Count("Borrowed")}
+    assert log.fold(Trunc("on", "day"), times).to_dict() == {"2024-02-29": (2,), "2024-12-31": (1,)}
+    assert log.fold(("book", Trunc("on", "month")), times).to_dict() == {
+        (7, "2024-02-01"): (2,),
+        (7, "2024-12-01"): (1,),
+    }
+    assert log.fold(Trunc("on", "year"), times).to_dict() == {"2024-01-01": (3,)}
+    by_hour = {"times": Count("Borrowed", filter=Where(position__gt=1))}
+    assert log.fold(Trunc("on", "hour"), by_hour).to_dict() == {
+        "2024-02-29 23:00:00": (1,),
+        "2024-12-31 07:00:00": (1,),
+    }
+    (day,) = log.fold(Trunc("created", "day"), times)
+    assert abs(datetime.fromisoformat(f"{day}T12:00:00+00:00") - datetime.now(timezone.utc)) < timedelta(days=1)
+    with pytest.raises(ProjectionError, match='position 1: its key "on" is no date and time'):
+        log.fold(Trunc("on", "hour"), times)
+    with pytest.raises(ProjectionError, match='position 1: its key "book" is no date'):
+        log.fold(Trunc("book", "day"), times)
+
+
+def test_a_key_is_cut_to_no_other_unit() -> None:
+    with pytest.raises(TypeError, match="a key is the year, month, day or hour of a moment, and not its 'week'"):
+        Trunc("created", "week")
+    with pytest.raises(TypeError, match="takes the name of a field"):
+        Trunc(7, "day")  # type: ignore[arg-type]

@@ -98,15 +98,22 @@ struct EventSpec {
   std::vector<FieldSpec> fields;
 };
 
+// The span of time that a key is, rather than a moment of it.
+enum class Bucket : std::uint8_t { none, year, month, day, hour };
+
 struct KeySpec {
   std::string column;
   std::string field;
   Kind kind = Kind::any;
+  Bucket bucket = Bucket::none;
 };
 
 struct ColumnSpec {
   struct Source : SelectionSpec {
-    std::string field;  // empty for count; "position" and "created" are every event's
+    std::string field;  // empty for count and constants; "position" and "created" are every event's
+    // Of a sum: the value is subtracted, or this is added whatever the event says.
+    bool negative = false;
+    std::optional<std::int64_t> constant;
   };
   std::string column;
   Kind kind = Kind::any;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "eventfold/error.hpp"
-
 namespace eventfold {
 
 namespace {
@@ -12,6 +10,11 @@ Plan::Fit fit_of(Kind column, Kind source) {
   if (column == source || column == Kind::any) return Plan::Fit::as_it_is;
   if (column == Kind::real) return Plan::Fit::real;
   return source == Kind::boolean ? Plan::Fit::integer : Plan::Fit::as_it_is;
+}
+
+CellView constant_of(const ColumnSpec& column, const ColumnSpec::Source& source) {
+  if (!source.constant) return {};
+  return column.kind == Kind::real ? CellView(static_cast<double>(*source.constant)) : CellView(*source.constant);
 }
 
 }  // namespace
@@ -27,8 +30,10 @@ Plan::Plan(const ProjectionSpec& spec, const EventSpec& event)
     for (const auto& source : column.from) {
       if (source.type != type) continue;
       const bool counts = column.operation == Operation::count;
-      const Fit fit = counts ? Fit::as_it_is : fit_of(column.kind, spec.kind_of(type, source.field));
-      actions.push_back({index, counts ? kNoField : field_named(source.field), fit, needs(source.filter)});
+      Fit fit = counts ? Fit::as_it_is : fit_of(column.kind, spec.kind_of(type, source.field));
+      if (source.negative) fit = column.kind == Kind::real ? Fit::negative_real : Fit::negative;
+      const int field = counts ? kNoField : field_named(source.field);
+      actions.push_back({index, field, fit, constant_of(column, source), needs(source.filter)});
       makes_row = makes_row || actions.back().needs == 0;
       makes_row_if |= actions.back().needs;
     }
@@ -41,6 +46,7 @@ Plan::Plan(const ProjectionSpec& spec, const EventSpec& event)
   }
   handled = std::find(spec.handlers.begin(), spec.handlers.end(), type) != spec.handlers.end();
   makes_row = makes_row || handled;
+  conditional = !conditions.empty();
   acts = makes_row || deletes ||
          std::any_of(clears.begin(), clears.end(), [](const Clear& clear) { return clear.needs == 0; });
 }
@@ -58,11 +64,7 @@ Plan::ConditionSet Plan::needs(const std::optional<ConditionSpec>& filter) {
   if (!filter) return 0;
   const auto found = std::find(filters_.begin(), filters_.end(), filter->json);
   const auto number = static_cast<std::size_t>(found - filters_.begin());
-  if (found == filters_.end()) {
-    if (number == sizeof(ConditionSet) * 8) {
-      throw ProjectionError("the specification of a projection: more than 64 conditions on the event " +
-                            std::string(type));
-    }
+  if (found == filters_.end()) {  // there are not too many: the specification was checked
     conditions.emplace_back(*filter, [this](const std::string& name) { return field_named(name); });
     filters_.push_back(filter->json);
   }

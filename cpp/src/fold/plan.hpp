@@ -17,13 +17,14 @@ struct Plan {
   // Where a value comes from: the number of a field, or one of these.
   enum : int { kPosition = -1, kCreated = -2, kNoField = -3 };
   // What a value becomes, so that it is what its column will give back.
-  enum class Fit : std::uint8_t { as_it_is, real, integer };
+  enum class Fit : std::uint8_t { as_it_is, real, integer, negative, negative_real };
   // Conditions are numbered; a set of them has a bit for each.
   using ConditionSet = std::uint64_t;
   struct Action {
     std::size_t column;
     int field;
     Fit fit;
+    CellView constant;  // where there is no field
     ConditionSet needs;
   };
   struct Clear {
@@ -40,6 +41,7 @@ struct Plan {
   std::vector<Condition> conditions;
   std::vector<Clear> clears;
   std::vector<Action> actions;
+  bool conditional = false;  // there are conditions
   bool handled = false;
   // Whatever the conditions say, or if one of these is true.
   bool deletes = false;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
 
 #include "eventfold/error.hpp"
 #include "eventfold/projection.hpp"
@@ -109,6 +111,8 @@ std::vector<std::string> texts_of(element parent, const char* key) {
 
 using Test = ConditionSpec::Test;
 
+constexpr std::size_t kMostConditions = 64;  // on one type of events: a plan has a bit for each
+
 constexpr std::string_view kTests[] = {"and", "or",  "not",    "exact",      "in",       "gt",      "gte",
                                        "lt",  "lte", "isnull", "startswith", "endswith", "contains"};
 
@@ -177,7 +181,40 @@ std::vector<SelectionSpec> selections_of(element parent, const char* key) {
   return selections;
 }
 
-KeySpec key_of(element item) { return {text_of(item, "column"), text_of(item, "field"), kind_of(item)}; }
+constexpr std::string_view kBuckets[] = {"none", "year", "month", "day", "hour"};
+
+Bucket bucket_of(element item) {
+  element trunc;
+  std::string_view name;
+  if (item["trunc"].get(trunc) != simdjson::SUCCESS) return Bucket::none;
+  if (trunc.get(name) != simdjson::SUCCESS) refuse("\"trunc\" is no name");
+  const auto found = std::find(std::begin(kBuckets) + 1, std::end(kBuckets), name);
+  if (found == std::end(kBuckets)) refuse("no span of time \"" + std::string(name) + "\"");
+  return static_cast<Bucket>(found - std::begin(kBuckets));
+}
+
+KeySpec key_of(element item) {
+  return {text_of(item, "column"), text_of(item, "field"), kind_of(item), bucket_of(item)};
+}
+
+// What a source says beside its type and its field.
+void read_options(element options, const ColumnSpec& column, ColumnSpec::Source& source) {
+  element filter;
+  if (options["filter"].get(filter) == simdjson::SUCCESS) source.filter = condition_of(filter);
+  element number;
+  std::int64_t value = 0;
+  if (options["sign"].get(number) == simdjson::SUCCESS) {
+    if (number.get(value) != simdjson::SUCCESS || (value != 1 && value != -1)) refuse("a \"sign\" is 1 or -1");
+    source.negative = value < 0;
+  }
+  if (options["constant"].get(number) == simdjson::SUCCESS) {
+    if (number.get(value) != simdjson::SUCCESS) refuse("a \"constant\" is no integer within 64 bits");
+    source.constant = value;
+  }
+  if ((source.negative || source.constant) && column.operation != Operation::sum) {
+    refuse("only a sum has signs and constants, and not the column " + column.column);
+  }
+}
 
 ColumnSpec column_of(element item) {
   ColumnSpec column;
@@ -187,18 +224,19 @@ ColumnSpec column_of(element item) {
   column.operation = operation_of(item);
   for (element pair : need<array>(item, "from")) {
     std::string_view type, field;
+    ColumnSpec::Source source;
+    element options;
+    if (pair.at(2).get(options) == simdjson::SUCCESS) read_options(options, column, source);
     if (pair.at(0).get(type) != simdjson::SUCCESS) refuse("a source of " + column.column + " names no type");
     element second;
     if (pair.at(1).get(second) == simdjson::SUCCESS && !second.is_null()) {
       if (second.get(field) != simdjson::SUCCESS) refuse("a source of " + column.column + " names no field");
-    } else if (column.operation != Operation::count) {
+    } else if (column.operation != Operation::count && !source.constant) {
       refuse("a source of " + column.column + " names no field");
     }
-    ColumnSpec::Source source{{std::string(type), {}}, std::string(field)};
-    element more, filter;
-    if (pair.at(2).get(more) == simdjson::SUCCESS && more["filter"].get(filter) == simdjson::SUCCESS) {
-      source.filter = condition_of(filter);
-    }
+    source.type = type;
+    source.field = field;
+    if (source.constant && !source.field.empty()) refuse("a source of " + column.column + " is a field and a constant");
     column.from.push_back(std::move(source));
   }
   column.cleared_by = selections_of(item, "cleared_by");
@@ -244,10 +282,24 @@ bool takes(Kind column, Kind source) {
 
 std::string name_of(Kind kind) { return std::string(kKindNames[static_cast<std::size_t>(kind)]); }
 
+// A span of time is told from a moment, and kept as one.
+void check_bucket(const KeySpec& part, Kind source) {
+  const auto fits = [&](Kind kind) {
+    return kind == Kind::any || kind == Kind::datetime || (kind == Kind::date && part.bucket != Bucket::hour);
+  };
+  if (fits(part.kind) && fits(source)) return;
+  refuse("the key " + part.column + " of the kind " + name_of(part.kind) + " cannot be a span of time of \"" +
+         part.field + "\", which is of the kind " + name_of(source));
+}
+
 void check_kinds(const ProjectionSpec& spec) {
   for (const EventSpec& event : spec.events) {
     for (const KeySpec& part : spec.key) {
       const Kind kind = spec.kind_of(event.type, part.field);
+      if (part.bucket != Bucket::none) {
+        check_bucket(part, kind);
+        continue;
+      }
       if (part.kind != kind && part.kind != Kind::any && kind != Kind::any) {
         refuse("the key " + part.column + " is of the kind " + name_of(part.kind) + ", and \"" + part.field +
                "\" of the event " + event.type + " is of the kind " + name_of(kind));
@@ -285,7 +337,10 @@ void check_names(const ProjectionSpec& spec) {
         refuse("the event " + type + " has no field \"" + part.field + "\" for the key");
     }
   }
+  std::map<std::string, std::set<std::string>> filters;
   spec.visit_filters([&](const std::string& type, const ConditionSpec& filter) {
+    filters[type].insert(filter.json);
+    if (filters[type].size() > kMostConditions) refuse("more than 64 conditions on the event " + type);
     filter.visit_fields([&](const std::string& field) {
       if (!has_field(type, field)) refuse("the event " + type + " has no field \"" + field + "\" for a condition");
     });

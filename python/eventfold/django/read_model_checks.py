@@ -61,9 +61,19 @@ def _problems(model: Any) -> Iterator[CheckMessage]:
         except InvalidEvent as error:
             yield _error(model, f"cannot have the key {name!r}: {error}.", "A key is a number, a text or a date.", 2)
             continue
+        source, unit = declaration.key_source(name)
+        if unit is not None:
+            spans = {"datetime"} if unit == "hour" else {"date", "datetime"}
+            if not kinds <= spans:
+                hint = "Use a DateTimeField." if unit == "hour" else "Use a DateField."
+                yield _error(
+                    model, f"has the key {name!r}, which cannot be {'an' if unit == 'hour' else 'a'} {unit}.", hint, 2
+                )
+                continue
+            kinds = spans
         for label, event in events.items():
-            if problem := _misfit(event, name, kinds):
-                hint = f"Each event of a projection says which row it concerns: give {label} a field {name!r}."
+            if problem := _misfit(event, source, kinds):
+                hint = f"Each event of a projection says which row it concerns: give {label} a field {source!r}."
                 yield _error(model, f"has the key {name!r}: {problem}.", hint, 2)
     if not _is_unique(model, declaration.key):
         names = ", ".join(repr(name) for name in declaration.key)
@@ -117,6 +127,11 @@ def _operation_problems(field: Any, operation: Operation, events: dict[str, Any]
         yield _error(model, f"sums into {field.name!r}, which has more than 15 digits.", hint, 3)
     takes = {kind} | _TAKES.get(kind, set())
     for source, name in operation.sources:
+        if name is None:
+            if kind == "duration":
+                hint = "Sum a DurationField of the event, or use an IntegerField."
+                yield _error(model, f"sums numbers into {field.name!r}, which is a duration.", hint, 3)
+            continue
         problem = _misfit(events[label_of(source)], name, takes)
         if problem:
             yield _error(model, f"fills {field.name!r}: {problem}.", "The fields must be of one kind.", 3)
@@ -125,11 +140,13 @@ def _operation_problems(field: Any, operation: Operation, events: dict[str, Any]
 def _condition_problems(model: Any, events: dict[str, Any]) -> Iterator[CheckMessage]:
     connection = connections[router.db_for_write(model)]
     found = []
-    for label, condition in model.projection.conditions():
+    compiled: dict[str, set[str]] = {}
+    for label, conditions in model.projection.conditions():
         try:
-            compile_conditions(events[label], connection, condition)
+            compiled.setdefault(label, set()).add(str(compile_conditions(events[label], connection, *conditions)))
         except ProjectionError as error:
             found.append(str(error))
+    found += [f"more than 64 conditions on {label}" for label, each in compiled.items() if len(each - {"None"}) > 64]
     hint = "Compare fields of the event with values that they can have, by one of the lookups in docs/read_models.md."
     for problem in dict.fromkeys(found):
         yield _error(model, f"has {problem}.", hint, 9)

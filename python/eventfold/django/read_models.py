@@ -19,10 +19,12 @@ from typing import Any
 from django.core.checks import CheckMessage
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models, router, transaction
+from django.db.models import F
 from django.db.models.base import ModelBase
+from django.db.models.functions.datetime import TruncBase
 
 from eventfold.django.derived_rows import ReadModelManager, make_due, refuse_by_hand
-from eventfold.projection import Count, First, Latest, Max, Min, Operation, Sum, as_sources, condition_of
+from eventfold.projection import UNITS, Count, First, Latest, Max, Min, Operation, Sum, as_sources, condition_of
 from eventfold.where import Filtered, unfiltered
 
 __all__ = [
@@ -86,6 +88,8 @@ class Declaration:
     operations: dict[str, Operation] = field(default_factory=dict)
     delete_on: tuple[Any, ...] = ()
     handlers: tuple[Handler, ...] = ()
+    key_sources: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    """Of each key that is not simply the event's field of its name: that field, and the unit to which it is cut."""
 
     @classmethod
     def read(cls, model_name: str, projection: type) -> "Declaration":
@@ -94,6 +98,12 @@ class Declaration:
         key = attributes.pop("key", None)
         if not key:
             raise TypeError(f'{model_name}.Projection needs a key, the field that tells rows apart: key = "book"')
+        keys = (key,) if isinstance(key, str) else tuple(key)
+        key_sources = {
+            name: key_source(f"{model_name}.Projection.{name}", attributes.pop(name))
+            for name in keys
+            if isinstance(attributes.get(name), (F, TruncBase))
+        }
         delete_on = as_sources(attributes.pop("delete_on", ()))
         operations = {}
         handlers = []
@@ -108,8 +118,11 @@ class Declaration:
                 raise TypeError(f"{model_name}.Projection.{name} is not called for any event: give it @on(...)")
             else:
                 raise TypeError(f"{model_name}.Projection.{name} is no operation such as Count or Latest: {value!r}")
-        keys = (key,) if isinstance(key, str) else tuple(key)
-        return cls(keys, operations, delete_on, tuple(handlers))
+        return cls(keys, operations, delete_on, tuple(handlers), key_sources)
+
+    def key_source(self, name: str) -> tuple[str, str | None]:
+        """Return the events' field that a key is made of, and the unit to which it is cut, if it is."""
+        return self.key_sources.get(name, (name, None))
 
     def labels(self) -> set[str]:
         """Return the labels of all event types that it reads."""
@@ -118,17 +131,31 @@ class Declaration:
         sources += [*self.delete_on, *(event for handler in self.handlers for event in handler.events)]
         return {label_of(source) for source in sources}
 
-    def conditions(self) -> Iterator[tuple[str, Any]]:
-        """Yield every condition, with the label of the event type that it is about."""
+    def conditions(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """Yield the label of an event type and the conditions, some of which may be None, that must all hold for it."""
         for operation in self.operations.values():
-            for source, _ in operation.sources:
-                yield from ((label_of(source), condition) for condition in operation.conditions_of(source))
-            yield from ((label_of(source), condition_of(source)) for source in operation.cleared_by)
-        yield from ((label_of(source), condition_of(source)) for source in self.delete_on)
+            yield from ((label_of(source), operation.conditions_of(source)) for source, _ in operation.sources)
+            yield from ((label_of(source), (condition_of(source),)) for source in operation.cleared_by)
+        yield from ((label_of(source), (condition_of(source),)) for source in self.delete_on)
 
     def handled_labels(self) -> set[str]:
         """Return the labels of the event types that have an @on method."""
         return {label_of(event) for handler in self.handlers for event in handler.events}
+
+
+def key_source(place: str, expression: F | TruncBase) -> tuple[str, str | None]:
+    """Return the field and the unit of `TruncDate("created")` or of `F("shelf")`. Raises TypeError for others."""
+    if isinstance(expression, F):
+        return expression.name, None
+    (source, *more) = expression.get_source_expressions()
+    if more or not isinstance(source, F):
+        raise TypeError(f'{place} cuts a field of the events, as in TruncDate("created"), and nothing else')
+    if expression.tzinfo is not None and str(expression.tzinfo) != "UTC":
+        raise TypeError(f"{place}: a read model's days are those of UTC, and not of {expression.tzinfo}")
+    unit = "day" if expression.kind == "date" else expression.kind
+    if unit not in UNITS:
+        raise TypeError(f"{place}: a key can be a year, month, day or hour, and not a {unit}")
+    return source.name, unit
 
 
 class ReadModelBase(ModelBase):

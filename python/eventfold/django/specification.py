@@ -63,11 +63,10 @@ def own_columns(model: Any) -> list[AnyField]:
 def specification(model: Any, connection: BaseDatabaseWrapper, known: Mapping[str, TypeFields]) -> dict[str, Any]:
     """Return the specification of a read model on a database; `known` is what its log knows of fields, by label."""
     declaration: Declaration = model.projection
-    fields = {name: model._meta.get_field(name) for name in declaration.key}
     spec = {
         "name": model._meta.label,
         "table": model._meta.db_table,
-        "key": [{"column": field.column, "field": name, "kind": column_kind(field)} for name, field in fields.items()],
+        "key": [_key(model, name) for name in declaration.key],
         "columns": [_column(field, declaration.operations.get(field.name), connection) for field in own_columns(model)],
         "delete_on": sorted((_selection(source, connection) for source in declaration.delete_on), key=str),
         "handlers": sorted(declaration.handled_labels()),
@@ -91,12 +90,18 @@ def hash_of(spec: dict[str, Any]) -> str:
     return sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
 
 
+def _key(model: Any, name: str) -> dict[str, Any]:
+    field = model._meta.get_field(name)
+    source, unit = model.projection.key_source(name)
+    return {"column": field.column, "field": source, "kind": column_kind(field)} | ({"trunc": unit} if unit else {})
+
+
 def _column(field: AnyField, operation: Operation | None, connection: BaseDatabaseWrapper) -> dict[str, Any]:
     column = {
         "column": field.column,
         "kind": column_kind(field),
         "op": operation.op if operation else "handler",
-        "from": [_source(operation, *source, connection) for source in operation.sources] if operation else [],
+        "from": [_source(operation, *term, connection) for term in operation.terms()] if operation else [],
         "cleared_by": [_selection(source, connection) for source in operation.cleared_by] if operation else [],
         "initial": initial_value(field, operation, connection),
     }
@@ -105,10 +110,14 @@ def _column(field: AnyField, operation: Operation | None, connection: BaseDataba
     return column
 
 
-def _source(operation: Operation, source: Any, name: str | None, connection: BaseDatabaseWrapper) -> list[Any]:
+def _source(
+    operation: Operation, source: Any, name: str | None, options: dict[str, Any], connection: BaseDatabaseWrapper
+) -> list[Any]:
     label = label_of(source)
     condition = compile_conditions(declared_model(label), connection, *operation.conditions_of(source))
-    return [label, name] if condition is None else [label, name, {"filter": condition}]
+    if condition is not None:
+        options = {**options, "filter": condition}
+    return [label, name, options] if options else [label, name]
 
 
 def _selection(source: Any, connection: BaseDatabaseWrapper) -> Any:
@@ -138,10 +147,12 @@ def _says_only_what_changed(event: Any) -> bool:
 
 def _event(label: str, declaration: Declaration, known: TypeFields) -> dict[str, Any]:
     event = declared_model(label)
-    names = set(declaration.key)
+    names = {declaration.key_source(name)[0] for name in declaration.key}
     for operation in declaration.operations.values():
         names |= {name for source, name in operation.sources if name is not None and label_of(source) == label}
-    names |= field_names(event, *(condition for about, condition in declaration.conditions() if about == label))
+    for about, conditions in declaration.conditions():
+        if about == label:
+            names |= field_names(event, *conditions)
     fields = [field for field in event._meta.concrete_fields if field.name in names - set(PSEUDO_FIELDS)]
     described = {field.name: event_field(field, known) for field in fields}
     if _says_only_what_changed(event):
