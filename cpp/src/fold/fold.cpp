@@ -153,7 +153,7 @@ class Fold::Impl {
 
  private:
   // Folds the event into the row of key_.
-  std::uint32_t run(const Decoded& event, std::uint32_t hash) {
+  [[gnu::always_inline]] std::uint32_t run(const Decoded& event, std::uint32_t hash) {
     const Plan& plan = event.plan;
     const Plan::ConditionSet missing = ~event.holds;
     const std::uint32_t row = row_of_key(hash);
@@ -203,7 +203,7 @@ class Fold::Impl {
     return plan.acts || event.holds != 0;
   }
 
-  void take_key(const Decoded& event) {
+  [[gnu::always_inline]] void take_key(const Decoded& event) {
     for (std::size_t part = 0; part < key_.size(); ++part) {
       const CellView value = value_of(event, event.plan.key[part]);
       const bool missing = value.type == CellType::null || value.type == CellType::absent;
