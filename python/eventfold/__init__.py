@@ -20,7 +20,8 @@ from eventfold.errors import (
 )
 from eventfold.event_log import ANY, NO_STREAM, STREAM_EXISTS, EventLog
 from eventfold.events import NewEvent, RecordedEvent
-from eventfold.projection import Count, First, Latest, Max, Min, Sum
+from eventfold.projection import Count, First, Latest, Max, Min, Sum, Trunc
+from eventfold.where import Filtered, Where
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,7 @@ __all__ = [
     "DatabaseError",
     "EventLog",
     "EventfoldError",
+    "Filtered",
     "First",
     "IdempotencyConflict",
     "ImmutableEvent",
@@ -49,8 +51,10 @@ __all__ = [
     "ReadOnlyLog",
     "RecordedEvent",
     "Sum",
+    "Trunc",
     "UnknownEventType",
     "UnsupportedSchema",
+    "Where",
     "WrongExpectedVersion",
     "WrongLog",
 ]

@@ -11,7 +11,8 @@ from uuid import UUID
 from eventfold import _core
 from eventfold._borrow import open_database
 from eventfold.events import NewEvent, RecordedEvent
-from eventfold.projection import Operation, Source, as_sources, event_type_name
+from eventfold.projection import PSEUDO_FIELDS, Operation, Source, Trunc, as_sources, condition_of, event_type_name
+from eventfold.where import compare, compile_filter, fields_of, split_path
 
 ANY = -1
 """`expected_version`: whatever version the stream is at."""
@@ -164,7 +165,7 @@ class EventLog:
 
     def fold(
         self,
-        key: str | tuple[str, ...],
+        key: str | Trunc | tuple[str | Trunc, ...],
         columns: Mapping[str, Operation],
         *,
         delete_on: Source | tuple[Source, ...] = (),
@@ -175,10 +176,12 @@ class EventLog:
 
             log.fold("book", {"borrowed": Count("BookBorrowed"), "title": Latest("BookAdded", "title")})[7]
 
-        `key` names the field, or fields, of the events that make the key; an event of `delete_on` takes the row away.
-        Raises ProjectionError, CorruptLog, LogNotFound.
+        `key` names the field, or fields, of the events that make the key, or spans of time, `Trunc("created", "day")`,
+        which are given as the text of their beginning; an event of `delete_on` takes the row away.
+        Beside the fields of their data, events have a "position", and "created" as a text, in UTC.
+        Raises ProjectionError, CorruptLog, LogNotFound; TypeError for a condition that cannot be.
         """
-        spec = _fold_spec((key,) if isinstance(key, str) else tuple(key), columns, as_sources(delete_on))
+        spec = _fold_spec((key,) if isinstance(key, (str, Trunc)) else tuple(key), columns, as_sources(delete_on))
         return _core.fold(self._log, json.dumps(spec, ensure_ascii=False), threads, until)
 
     def head(self) -> int:
@@ -212,31 +215,55 @@ def _recorded(row: tuple[Any, ...]) -> RecordedEvent:
     )
 
 
-def _fold_spec(key: tuple[str, ...], columns: Mapping[str, Operation], delete_on: tuple[Source, ...]) -> dict[str, Any]:
+def _fold_spec(
+    key: tuple[str | Trunc, ...], columns: Mapping[str, Operation], delete_on: tuple[Source, ...]
+) -> dict[str, Any]:
     events: dict[str, dict[str, Any]] = {}
+    key_fields = [part.field if isinstance(part, Trunc) else part for part in key]
 
-    def use(source: Source, *fields: str) -> str:
+    def use(source: Source, *fields: str | None, conditions: tuple[Any, ...] = ()) -> str:
         name = event_type_name(source)
-        for field in (*key, *fields):
-            events.setdefault(name, {})[field] = {"kind": "any", "keys": [field]}
+        looked_at = (split_path(path)[0] for path in fields_of(*conditions))
+        described = events.setdefault(name, {})
+        for field in (*key_fields, *filter(None, fields), *looked_at):
+            if field not in PSEUDO_FIELDS:
+                described[field] = {"kind": "any", "keys": [field]}
         return name
+
+    def selection(source: Source) -> Any:
+        """A type, or a type and a condition."""
+        conditions = (condition_of(source),)
+        compiled = compile_filter(compare, *conditions)
+        name = use(source, conditions=conditions)
+        return name if compiled is None else [name, compiled]
+
+    def source_of(operation: Operation, source: Source, field: str | None, options: dict[str, Any]) -> list[Any]:
+        conditions = operation.conditions_of(source)
+        compiled = compile_filter(compare, *conditions)
+        name = use(source, field, conditions=conditions)
+        if compiled is not None:
+            options = {**options, "filter": compiled}
+        return [name, field, options] if options else [name, field]
 
     return {
         "name": "fold",
         "table": "",
-        "key": [{"column": field, "field": field, "kind": "any"} for field in key],
+        "key": [
+            {"column": field, "field": field, "kind": "any"} | ({"trunc": part.unit} if isinstance(part, Trunc) else {})
+            for field, part in zip(key_fields, key, strict=True)
+        ],
         "columns": [
             {
                 "column": column,
                 "kind": "integer" if operation.op == "count" else "any",
                 "op": operation.op,
-                "from": [[use(source, *([field] if field else [])), field] for source, field in operation.sources],
-                "cleared_by": [use(source) for source in operation.cleared_by],
+                "from": [source_of(operation, *term) for term in operation.terms()],
+                "cleared_by": [selection(source) for source in operation.cleared_by],
                 "initial": operation.initial,
             }
             for column, operation in columns.items()
         ],
-        "delete_on": [use(source) for source in delete_on],
+        "delete_on": [selection(source) for source in delete_on],
         "handlers": [],
         "events": events,
     }

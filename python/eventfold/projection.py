@@ -1,16 +1,46 @@
 """What a fold does with events, column by column: plain data, for EventLog.fold and for read models alike.
 
-A source is an event type: its name, or an event class (anything with an `event_type_name`).
+A source is an event type: its name, or an event class (anything with an `event_type_name`); or some events of a type,
+`Filtered(type, condition)`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from eventfold.where import Filtered, as_condition, unfiltered
+
 Source = Any
+
+Term = tuple[Source, str | None, int]
+
+PSEUDO_FIELDS = ("position", "created")
+"""Fields of every event that are not in its data."""
+
+
+UNITS = ("year", "month", "day", "hour")
+
+
+@dataclass(frozen=True)
+class Trunc:
+    """The year, month, day or hour in which a moment lies, as a key: `Trunc("created", "day")`.
+
+    The moment is a text, YYYY-MM-DD or longer; that of "created" is in UTC. Raises TypeError for another unit.
+    """
+
+    field: str
+    unit: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.field, str):
+            raise TypeError(f'Trunc() takes the name of a field, as in Trunc("created", "day"), not {self.field!r}')
+        if self.unit not in UNITS:
+            raise TypeError(f"a key is the year, month, day or hour of a moment, and not its {self.unit!r}")
 
 
 def event_type_name(source: Source) -> str:
-    """Return the name of an event type."""
+    """Return the name of the event type of a source."""
+    source = unfiltered(source)
     if isinstance(source, str):
         return source
     name = getattr(source, "event_type_name", None)
@@ -24,9 +54,14 @@ def as_sources(sources: Source | tuple[Source, ...] | list[Source]) -> tuple[Sou
     return tuple(sources) if isinstance(sources, (tuple, list)) else (sources,)
 
 
+def condition_of(source: Source) -> Any:
+    """Return the condition of a source, None where it is a whole event type."""
+    return source.condition if isinstance(source, Filtered) else None
+
+
 @dataclass(frozen=True, init=False)
 class Operation:
-    """How events make the value of a column."""
+    """How events make the value of a column: all events of the types, or those that `filter` is true for."""
 
     op: ClassVar[str]
     default: ClassVar[Any] = None
@@ -35,26 +70,45 @@ class Operation:
     cleared_by: tuple[Source, ...] = field(default=())
     initial: Any = field(default=None)
     has_initial: bool = field(default=False)  # it was given, and is not the operation's own
+    filter: Any = field(default=None)  # a Where or a Q
+    factors: tuple[int, ...] = field(default=())  # of each source: the sign of its field; what it adds without one
 
-    def __init__(self, *sources: Any, cleared_by: Any = (), initial: Any = ...) -> None:
+    def __init__(self, *sources: Any, cleared_by: Any = (), initial: Any = ..., filter: Any = None) -> None:
         if not sources:
             raise TypeError(f"{type(self).__name__} needs an event type")
-        object.__setattr__(self, "sources", self._read(sources))
+        terms = self._read(sources)
+        object.__setattr__(self, "sources", tuple((source, name) for source, name, _ in terms))
+        object.__setattr__(self, "factors", tuple(factor for _, _, factor in terms))
         object.__setattr__(self, "cleared_by", as_sources(cleared_by))
         object.__setattr__(self, "initial", self.default if initial is ... else initial)
         object.__setattr__(self, "has_initial", initial is not ...)
+        object.__setattr__(self, "filter", as_condition(filter))
+
+    def conditions_of(self, source: Source) -> tuple[Any, ...]:
+        """Return the conditions, some of which may be None, that must all hold for an event of one of its sources."""
+        return self.filter, condition_of(source)
+
+    def terms(self) -> Iterator[tuple[Source, str | None, dict[str, Any]]]:
+        """Yield each source with its field, and what the specification says of it beside its conditions."""
+        for (source, name), factor in zip(self.sources, self.factors, strict=True):
+            if self.op == "sum" and name is None:
+                yield source, name, {"constant": factor}
+            else:
+                yield source, name, {} if factor == 1 else {"sign": factor}
 
     @classmethod
-    def _read(cls, sources: tuple[Any, ...]) -> tuple[tuple[Source, str | None], ...]:
+    def _read(cls, sources: tuple[Any, ...]) -> list[Term]:
         """`Latest(Added, "title")`, or `Latest((Added, "title"), (Renamed, "name"))`."""
-        pairs = sources if isinstance(sources[0], tuple) else (sources,)
-        for pair in pairs:
-            if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[1], str):
-                raise TypeError(
-                    f'{cls.__name__} takes an event type and a field, as in {cls.__name__}(BookAdded, "title"), or '
-                    f"several such pairs, each in parentheses; not {pair!r}"
-                )
-        return pairs
+        return [cls._term(pair) for pair in (sources if isinstance(sources[0], tuple) else (sources,))]
+
+    @classmethod
+    def _term(cls, pair: Any) -> Term:
+        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[1], str):
+            raise TypeError(
+                f'{cls.__name__} takes an event type and a field, as in {cls.__name__}(BookAdded, "title"), or '
+                f"several such pairs, each in parentheses; not {pair!r}"
+            )
+        return pair[0], pair[1], 1
 
 
 class Count(Operation):
@@ -64,15 +118,35 @@ class Count(Operation):
     default = 0
 
     @classmethod
-    def _read(cls, sources: tuple[Any, ...]) -> tuple[tuple[Source, str | None], ...]:
-        return tuple((source, None) for source in sources)
+    def _read(cls, sources: tuple[Any, ...]) -> list[Term]:
+        return [(source, None, 1) for source in sources]
 
 
 class Sum(Operation):
-    """The sum of a field: `Sum(Paid, "amount")`. Null counts as nothing."""
+    """The sum of a field: `Sum(Paid, "amount")`. Null counts as nothing.
+
+    A balance: `Sum((Paid, "amount"), (Refunded, "amount", -1))`; with a number in the place of the field, that is added
+    for each event: `Sum((BookBorrowed, 1), (BookReturned, -1))`.
+    """
 
     op = "sum"
     default = 0
+
+    @classmethod
+    def _term(cls, pair: Any) -> Term:
+        if isinstance(pair, tuple):
+            match pair[1:]:
+                case [str() as name]:
+                    return pair[0], name, 1
+                case [str() as name, 1 | -1 as sign] if not isinstance(sign, bool):
+                    return pair[0], name, sign
+                case [int() as number] if not isinstance(number, bool) and -(2**63) <= number < 2**63:
+                    return pair[0], None, number
+        raise TypeError(
+            'Sum takes an event type and a field, as in Sum(Paid, "amount"), or an integer, as in Sum(Visited, 1); or '
+            'several of these, each in parentheses, where (Refunded, "amount", -1) is subtracted; '
+            f"not {pair!r}"
+        )
 
 
 class Min(Operation):

@@ -1,11 +1,15 @@
 """What a Projection says must fit the model and the events, and the rows must fit the Projection."""
 
 from dataclasses import replace
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connection, models
+from django.db.models import F
+from django.db.models.functions import TruncDate, TruncHour, TruncMonth, TruncWeek, Upper
 from django.db.models.signals import post_save
 from django.test.utils import isolate_apps
 
@@ -79,6 +83,32 @@ def test_an_operation_needs_events_and_fields():
         read_model({"n": Count(7)}, n=INTEGER()).check()
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        (Stored, "row", 2),
+        (Stored, "row", True),
+        (Stored, 1.5),
+        (Stored, True),
+        (Stored, 2**63),
+        (Stored,),
+        (Stored, "row", -1, -1),
+    ],
+)
+def test_a_sum_is_of_fields_with_a_sign_or_of_whole_numbers(source):
+    with pytest.raises(TypeError, match="Sum takes an event type and a field"):
+        Sum((Stored, "row"), source)
+
+
+def test_numbers_are_summed_into_a_number():
+    assert problems(read_model({"n": Sum((Stored, 1), (Taken, -1))}, n=models.FloatField(default=0))) == []
+    number, message, _ = the_problem(read_model({"n": Sum(Stored, 1)}, n=models.DurationField(default=timedelta())))
+    assert number == "eventfold.E203"
+    assert message == "The Projection sums numbers into 'n', which is a duration."
+    number, message, _ = the_problem(read_model({"n": Sum(Stored, 1)}, n=models.CharField(default="")))
+    assert (number, message) == ("eventfold.E203", "The Projection sums into 'n', which is no number.")
+
+
 def test_an_event_that_is_unknown():
     model = read_model({"n": Count("shelves.Lost")}, n=INTEGER())
     assert the_problem(model) == (
@@ -111,6 +141,36 @@ def test_a_key_of_another_kind():
     number, message, _ = the_problem(model)
     assert number == "eventfold.E202"
     assert message == "The Projection has the key 'row': 'row' of shelves.Stored is of the kind integer, not text."
+
+
+@pytest.mark.parametrize(
+    ("key", "source", "message"),
+    [
+        (models.CharField, TruncDate("created"), "has the key 'when', which cannot be a day."),
+        (models.DateField, TruncHour("created"), "has the key 'when', which cannot be an hour."),
+        (models.DateField, TruncMonth("row"), "'row' of shelves.Stored is of the kind integer, not date or datetime."),
+        (models.DateField, TruncDate("lost"), "has the key 'when': shelves.Stored has no field 'lost'."),
+        (models.CharField, F("row"), "'row' of shelves.Stored is of the kind integer, not text."),
+    ],
+)
+def test_a_key_that_cannot_be_cut_or_taken(key, source, message):
+    model = read_model({"key": "when", "when": source, "n": Count(Stored)}, when=key(primary_key=True), n=INTEGER())
+    number, found, _ = the_problem(model)
+    assert number == "eventfold.E202"
+    assert found.endswith(message)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (TruncWeek("created"), "Shown.Projection.when: a key can be a year, month, day or hour, and not a week"),
+        (TruncDate("created", tzinfo=ZoneInfo("Europe/London")), "are those of UTC, and not of Europe/London"),
+        (TruncDate(Upper("created")), "cuts a field of the events, as in TruncDate"),
+    ],
+)
+def test_a_key_is_cut_to_a_span_in_utc(source, message):
+    with pytest.raises(TypeError, match=message):
+        read_model({"key": "when", "when": source, "n": Count(Stored)}, when=models.DateField(primary_key=True))
 
 
 def test_a_key_by_which_the_table_may_have_two_rows():

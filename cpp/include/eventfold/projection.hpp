@@ -60,28 +60,67 @@ struct FieldSpec {
   bool mixed = false;             // old events may have it in another kind: what does not fit is null
 };
 
+// Which events count. As in SQL, a comparison with null is neither true nor false; what is not true does not count.
+struct ConditionSpec {
+  enum class Test : std::uint8_t {
+    all_of,
+    any_of,
+    negation,
+    exact,
+    in,
+    gt,
+    gte,
+    lt,
+    lte,
+    isnull,
+    startswith,
+    endswith,
+    contains
+  };
+  Test test = Test::all_of;
+  std::vector<ConditionSpec> parts;  // of the first three
+  std::string field;                 // of the others; "position" and "created" are every event's
+  std::vector<OwnedCell> values;     // several for `in`
+  std::string json;                  // the whole as it was written: equal texts are equal conditions
+
+  // Calls with each field that it looks at.
+  void visit_fields(const std::function<void(const std::string&)>& visit) const;
+};
+
+// The events of a type, all or those of a condition.
+struct SelectionSpec {
+  std::string type;
+  std::optional<ConditionSpec> filter;
+};
+
 struct EventSpec {
   std::string type;
   std::vector<FieldSpec> fields;
 };
 
+// The span of time that a key is, rather than a moment of it.
+enum class Bucket : std::uint8_t { none, year, month, day, hour };
+
 struct KeySpec {
   std::string column;
   std::string field;
   Kind kind = Kind::any;
+  Bucket bucket = Bucket::none;
 };
 
 struct ColumnSpec {
-  struct Source {
-    std::string type;
-    std::string field;  // empty for count; "position" and "created" are every event's
+  struct Source : SelectionSpec {
+    std::string field;  // empty for count and constants; "position" and "created" are every event's
+    // Of a sum: the value is subtracted, or this is added whatever the event says.
+    bool negative = false;
+    std::optional<std::int64_t> constant;
   };
   std::string column;
   Kind kind = Kind::any;
   int places = 0;
   Operation operation = Operation::latest;
   std::vector<Source> from;
-  std::vector<std::string> cleared_by;
+  std::vector<SelectionSpec> cleared_by;
   OwnedCell initial;
 };
 
@@ -90,7 +129,7 @@ struct ProjectionSpec {
   std::string table;
   std::vector<KeySpec> key;
   std::vector<ColumnSpec> columns;
-  std::vector<std::string> delete_on;
+  std::vector<SelectionSpec> delete_on;
   std::vector<std::string> handlers;  // types for which the handler is called
   std::vector<EventSpec> events;
   bool local_time = false;  // "created" in the process's time zone instead of UTC
@@ -101,7 +140,9 @@ struct ProjectionSpec {
   std::vector<std::string> types() const;
   // The kind of a field of an event, "position" and "created" included; any for a field that is not described.
   Kind kind_of(std::string_view type, std::string_view field) const;
-  // Whether "position" or "created" of an event matters: as a field, or to a handler.
+  // Every condition, with the type whose events it is about.
+  void visit_filters(const std::function<void(const std::string& type, const ConditionSpec& filter)>& visit) const;
+  // Whether "position" or "created" of an event matters: as a field, in a condition, or to a handler.
   bool uses(std::string_view pseudo_field) const;
   // Whether it is worth trying to fold ranges of positions apart: no handler, and no sum of floats, whose last bit
   // depends on the order.

@@ -2,6 +2,7 @@
 
 #include "eventfold/error.hpp"
 #include "eventfold/projection.hpp"
+#include "fold/bucket.hpp"
 #include "fold/created.hpp"
 #include "fold/operations.hpp"
 #include "fold/pending.hpp"
@@ -21,12 +22,25 @@ struct Decoded {
   std::span<const CellView> fields;
   Position position;
   std::int64_t created;
+  Plan::ConditionSet holds = 0;  // the conditions that are true
 };
 
+CellView negated(CellView value) {
+  if (value.type == CellType::real) return CellView(-value.real);
+  if (value.type != CellType::integer && value.type != CellType::boolean) return value;
+  // no 64-bit integer, which a sum refuses
+  if (value.integer == INT64_MIN) return CellView(CellType::number, "9223372036854775808");
+  return CellView(-value.integer);
+}
+
 CellView fitted(Plan::Fit fit, CellView value) {
+  using Fit = Plan::Fit;
+  if (fit == Fit::as_it_is) return value;
+  if (fit == Fit::negative || fit == Fit::negative_real) value = negated(value);
   const bool whole = value.type == CellType::integer || value.type == CellType::boolean;
-  if (fit == Plan::Fit::as_it_is || !whole) return value;
-  return fit == Plan::Fit::real ? CellView(static_cast<double>(value.integer)) : CellView(value.integer);
+  if (!whole) return value;
+  const bool real = fit == Fit::real || fit == Fit::negative_real;
+  return real ? CellView(static_cast<double>(value.integer)) : CellView(value.integer);
 }
 
 }  // namespace
@@ -38,13 +52,16 @@ class Fold::Impl {
     plans.reserve(spec->events.size());
     for (const EventSpec& event : spec->events) plans.emplace_back(*spec, event);
     key_.resize(spec->key.size());
+    for (const KeySpec& part : spec->key) has_buckets_ = has_buckets_ || part.bucket != Bucket::none;
+    bucket_bytes_.resize(spec->key.size());
   }
 
   void apply(Plan& plan, const EventView& event) {
     std::uint32_t row = 0;
     naming(plan, event.position, [&] {
       plan.decoder.decode(event.data, plan.fields);
-      const Decoded decoded{plan, plan.fields, event.position, event.created};
+      Decoded decoded{plan, plan.fields, event.position, event.created};
+      if (!take_conditions(decoded)) return;
       take_key(decoded);
       row = run(decoded, Table::hash(key_));
     });
@@ -57,19 +74,24 @@ class Fold::Impl {
       return apply(plan, event);
     }
     if (pending_.full()) run_oldest();
+    Decoded decoded{plan, plan.fields, event.position, event.created};
+    bool counts = false;
     try {
       naming(plan, event.position, [&] {
         plan.decoder.decode(event.data, plan.fields);
-        take_key({plan, plan.fields, event.position, event.created});
+        counts = take_conditions(decoded);
+        if (counts) take_key(decoded);
       });
     } catch (...) {
       finish();  // an earlier event may have an error too, which then comes first
       throw;
     }
+    if (!counts) return;
     PendingEvent& next = pending_.push();
     next.plan = &plan;
     next.position = event.position;
     next.created = event.created;
+    next.holds = decoded.holds;
     next.hash = Table::hash(key_);
     next.take(plan.fields);
     table.prefetch_index(next.hash);
@@ -131,22 +153,27 @@ class Fold::Impl {
 
  private:
   // Folds the event into the row of key_.
-  std::uint32_t run(const Decoded& event, std::uint32_t hash) {
+  [[gnu::always_inline]] std::uint32_t run(const Decoded& event, std::uint32_t hash) {
     const Plan& plan = event.plan;
+    const Plan::ConditionSet missing = ~event.holds;
     const std::uint32_t row = row_of_key(hash);
     std::uint8_t& state = table.state(row);
-    if (plan.deletes) {
+    if (plan.deletes || (plan.deletes_if & event.holds)) {
       set_alive(row, false);
       if (relative) state |= Cell::row_reset;
       for (std::size_t column = 0; column < spec->columns.size(); ++column) {
         eventfold::clear(spec->columns[column], table.column(row, column));
       }
     }
-    for (const std::size_t column : plan.clears) eventfold::clear(spec->columns[column], table.column(row, column));
-    if (plan.makes_row) set_alive(row, true);
+    for (const auto& clear : plan.clears) {
+      if (clear.needs & missing) continue;
+      eventfold::clear(spec->columns[clear.column], table.column(row, clear.column));
+    }
+    if (plan.makes_row || (plan.makes_row_if & event.holds)) set_alive(row, true);
     for (const auto& action : plan.actions) {
+      if (action.needs & missing) continue;
       const CellView value =
-          action.field == Plan::kNoField ? CellView() : fitted(action.fit, value_of(event, action.field));
+          action.field == Plan::kNoField ? action.constant : fitted(action.fit, value_of(event, action.field));
       eventfold::apply(spec->columns[action.column], table.column(row, action.column), value, relative);
     }
     // nothing that happens to a row that is not there may show when it is made
@@ -157,13 +184,26 @@ class Fold::Impl {
   void run_oldest() {
     PendingEvent& event = pending_.pop();
     naming(*event.plan, event.position, [&] {
-      const Decoded decoded{*event.plan, event.fields, event.position, event.created};
+      const Decoded decoded{*event.plan, event.fields, event.position, event.created, event.holds};
       take_key(decoded);
       run(decoded, event.hash);
     });
   }
 
-  void take_key(const Decoded& event) {
+  // False: the event does nothing at all; it needs no key then.
+  bool take_conditions(Decoded& event) { return !event.plan.conditional || evaluate(event); }
+
+  // Apart, so that folds without conditions are compiled as if there were none.
+  [[gnu::noinline]] bool evaluate(Decoded& event) {
+    const Plan& plan = event.plan;
+    for (std::size_t number = 0; number < plan.conditions.size(); ++number) {
+      const auto truth = plan.conditions[number].truth([&](int field) { return value_of(event, field); });
+      if (truth == Condition::Truth::yes) event.holds |= Plan::ConditionSet{1} << number;
+    }
+    return plan.acts || event.holds != 0;
+  }
+
+  [[gnu::always_inline]] void take_key(const Decoded& event) {
     for (std::size_t part = 0; part < key_.size(); ++part) {
       const CellView value = value_of(event, event.plan.key[part]);
       const bool missing = value.type == CellType::null || value.type == CellType::absent;
@@ -172,6 +212,21 @@ class Fold::Impl {
         throw ProjectionError("its key \"" + spec->key[part].field + "\" is " + what);
       }
       key_[part] = value;
+    }
+    if (has_buckets_) truncate_key();
+  }
+
+  [[gnu::noinline]] void truncate_key() {
+    for (std::size_t part = 0; part < key_.size(); ++part) {
+      const KeySpec& spec_of_part = spec->key[part];
+      if (spec_of_part.bucket == Bucket::none) continue;
+      std::string& bytes = bucket_bytes_[part];
+      if (key_[part].type != CellType::text ||
+          !begin_of(spec_of_part.bucket, spec_of_part.kind, key_[part].view(), bytes)) {
+        const char* const what = spec_of_part.bucket == Bucket::hour ? "date and time" : "date";
+        throw ProjectionError("its key \"" + spec_of_part.field + "\" is no " + what);
+      }
+      key_[part] = CellView(CellType::text, bytes);
     }
   }
 
@@ -204,8 +259,13 @@ class Fold::Impl {
     alive += is_alive ? 1 : std::size_t(-1);
   }
 
-  CellView value_of(const Decoded& event, int field) {
-    if (field >= 0) return event.fields[static_cast<std::size_t>(field)];
+  [[gnu::always_inline]] CellView value_of(const Decoded& event, int field) {
+    if (field >= 0) [[likely]]
+      return event.fields[static_cast<std::size_t>(field)];
+    return pseudo_value(event, field);
+  }
+
+  [[gnu::noinline]] CellView pseudo_value(const Decoded& event, int field) {
     if (field == Plan::kPosition) return CellView(event.position);
     format_created(created_, event.created, spec->local_time);
     return CellView(CellType::text, created_);
@@ -230,6 +290,8 @@ class Fold::Impl {
   void call_handler(const Plan& plan, const EventView& event, std::uint32_t row);
 
   std::vector<CellView> key_;
+  bool has_buckets_ = false;
+  std::vector<std::string> bucket_bytes_;  // of the key's parts
   std::vector<CellView> loaded_;
   std::string created_;
   PendingEvents pending_;

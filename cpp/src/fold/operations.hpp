@@ -8,6 +8,8 @@ namespace eventfold {
 
 // Less than, in the order of SQLite: numbers, then texts by their bytes, then blobs.
 bool less(const CellView& left, const CellView& right);
+// Whether one can be less than the other other than by its type: both are numbers, or both texts, or both blobs.
+bool comparable(const CellView& left, const CellView& right);
 
 // A sum of decimals is kept as an integer of 10^-places units, as long as it has at most 15 digits; this is what its
 // column holds.

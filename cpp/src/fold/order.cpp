@@ -80,6 +80,11 @@ bool operator==(const CellView& left, const CellView& right) {
   return left.integer == right.integer;
 }
 
+bool comparable(const CellView& left, const CellView& right) {
+  if (left.type == CellType::json || right.type == CellType::json) return left.type == right.type;
+  return rank(left.type) == rank(right.type);
+}
+
 bool less(const CellView& left, const CellView& right) {
   const int left_rank = rank(left.type);
   const int right_rank = rank(right.type);

@@ -16,6 +16,7 @@ struct PendingEvent {
   Position position = 0;
   std::int64_t created = 0;
   std::uint32_t hash = 0;
+  Plan::ConditionSet holds = 0;
   std::vector<CellView> fields;
   std::string bytes;  // of the fields: the event's own are gone by then
 

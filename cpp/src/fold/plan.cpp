@@ -6,45 +6,69 @@ namespace eventfold {
 
 namespace {
 
-int field_index(const EventSpec& event, const std::string& name) {
-  for (std::size_t index = 0; index < event.fields.size(); ++index) {
-    if (event.fields[index].name == name) return static_cast<int>(index);
-  }
-  if (name.empty()) return Plan::kNoField;
-  return name == "position" ? Plan::kPosition : Plan::kCreated;  // the specification was checked
-}
-
 Plan::Fit fit_of(Kind column, Kind source) {
   if (column == source || column == Kind::any) return Plan::Fit::as_it_is;
   if (column == Kind::real) return Plan::Fit::real;
   return source == Kind::boolean ? Plan::Fit::integer : Plan::Fit::as_it_is;
 }
 
-bool names(const std::vector<std::string>& types, std::string_view type) {
-  return std::find(types.begin(), types.end(), type) != types.end();
+CellView constant_of(const ColumnSpec& column, const ColumnSpec::Source& source) {
+  if (!source.constant) return {};
+  return column.kind == Kind::real ? CellView(static_cast<double>(*source.constant)) : CellView(*source.constant);
 }
 
 }  // namespace
 
 Plan::Plan(const ProjectionSpec& spec, const EventSpec& event)
-    : type(event.type), decoder(event), fields(event.fields.size()) {
-  for (const KeySpec& part : spec.key) key.push_back(field_index(event, part.field));
+    : type(event.type), decoder(event), fields(event.fields.size()), event_(event) {
+  for (const KeySpec& part : spec.key) key.push_back(field_named(part.field));
   for (std::size_t index = 0; index < spec.columns.size(); ++index) {
     const ColumnSpec& column = spec.columns[index];
-    if (names(column.cleared_by, type)) clears.push_back(index);
+    for (const SelectionSpec& clearing : column.cleared_by) {
+      if (clearing.type == type) clears.push_back({index, needs(clearing.filter)});
+    }
     for (const auto& source : column.from) {
       if (source.type != type) continue;
-      if (column.operation == Operation::count) {
-        actions.push_back({index, kNoField, Fit::as_it_is});
-      } else {
-        const Fit fit = fit_of(column.kind, spec.kind_of(type, source.field));
-        actions.push_back({index, field_index(event, source.field), fit});
-      }
+      const bool counts = column.operation == Operation::count;
+      Fit fit = counts ? Fit::as_it_is : fit_of(column.kind, spec.kind_of(type, source.field));
+      if (source.negative) fit = column.kind == Kind::real ? Fit::negative_real : Fit::negative;
+      const int field = counts ? kNoField : field_named(source.field);
+      actions.push_back({index, field, fit, constant_of(column, source), needs(source.filter)});
+      makes_row = makes_row || actions.back().needs == 0;
+      makes_row_if |= actions.back().needs;
     }
   }
-  deletes = names(spec.delete_on, type);
-  handled = names(spec.handlers, type);
-  makes_row = !actions.empty() || handled;
+  for (const SelectionSpec& deletion : spec.delete_on) {
+    if (deletion.type != type) continue;
+    const ConditionSet condition = needs(deletion.filter);
+    deletes = deletes || condition == 0;
+    deletes_if |= condition;
+  }
+  handled = std::find(spec.handlers.begin(), spec.handlers.end(), type) != spec.handlers.end();
+  makes_row = makes_row || handled;
+  conditional = !conditions.empty();
+  acts = makes_row || deletes ||
+         std::any_of(clears.begin(), clears.end(), [](const Clear& clear) { return clear.needs == 0; });
+}
+
+int Plan::field_named(const std::string& name) const {
+  for (std::size_t index = 0; index < event_.fields.size(); ++index) {
+    if (event_.fields[index].name == name) return static_cast<int>(index);
+  }
+  if (name.empty()) return kNoField;
+  return name == "position" ? kPosition : kCreated;  // the specification was checked
+}
+
+// The set of the one condition, or the empty one; equal conditions have one number.
+Plan::ConditionSet Plan::needs(const std::optional<ConditionSpec>& filter) {
+  if (!filter) return 0;
+  const auto found = std::find(filters_.begin(), filters_.end(), filter->json);
+  const auto number = static_cast<std::size_t>(found - filters_.begin());
+  if (found == filters_.end()) {  // there are not too many: the specification was checked
+    conditions.emplace_back(*filter, [this](const std::string& name) { return field_named(name); });
+    filters_.push_back(filter->json);
+  }
+  return ConditionSet{1} << number;
 }
 
 }  // namespace eventfold

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
 
 #include "eventfold/error.hpp"
 #include "eventfold/projection.hpp"
@@ -107,7 +109,112 @@ std::vector<std::string> texts_of(element parent, const char* key) {
   return texts;
 }
 
-KeySpec key_of(element item) { return {text_of(item, "column"), text_of(item, "field"), kind_of(item)}; }
+using Test = ConditionSpec::Test;
+
+constexpr std::size_t kMostConditions = 64;  // on one type of events: a plan has a bit for each
+
+constexpr std::string_view kTests[] = {"and", "or",  "not",    "exact",      "in",       "gt",      "gte",
+                                       "lt",  "lte", "isnull", "startswith", "endswith", "contains"};
+
+OwnedCell operand_of(element value, Test test) {
+  OwnedCell operand = cell_of(value, Kind::any, Form::stored);
+  const CellType type = operand.cell.type;
+  if (type == CellType::null || type == CellType::json) {
+    refuse("a condition compares with null, a list or an object: only isnull finds null");
+  }
+  const bool of_text = test == Test::startswith || test == Test::endswith || test == Test::contains;
+  if (of_text && type != CellType::text) refuse("a condition looks for a part of a text that is no text");
+  if (test == Test::isnull && type != CellType::boolean) refuse("isnull is true or false");
+  return operand;
+}
+
+// ["and", ...], ["or", ...], ["not", condition], or [test, field, value]; the value of "in" is a list.
+ConditionSpec condition_of(element item) {
+  array members;
+  std::string_view name;
+  if (item.get(members) != simdjson::SUCCESS || item.at(0).get(name) != simdjson::SUCCESS) {
+    refuse("a condition is a list that begins with a name");
+  }
+  const auto found = std::find(std::begin(kTests), std::end(kTests), name);
+  if (found == std::end(kTests)) refuse("no condition \"" + std::string(name) + "\"");
+  ConditionSpec condition;
+  condition.test = static_cast<Test>(found - std::begin(kTests));
+  condition.json = simdjson::minify(item);
+  if (condition.test <= Test::negation) {
+    for (std::size_t index = 1; index < members.size(); ++index) {
+      condition.parts.push_back(condition_of(members.at(index).value()));
+    }
+    if (condition.test == Test::negation && condition.parts.size() != 1) refuse("\"not\" is of one condition");
+    return condition;
+  }
+  std::string_view field;
+  if (members.size() != 3 || members.at(1).get(field) != simdjson::SUCCESS || field.empty()) {
+    refuse("a condition compares a field with a value");
+  }
+  condition.field = field;
+  const element value = members.at(2).value();
+  if (condition.test != Test::in) {
+    condition.values.push_back(operand_of(value, condition.test));
+    return condition;
+  }
+  array values;
+  if (value.get(values) != simdjson::SUCCESS) refuse("\"in\" compares with a list");
+  for (element each : values) condition.values.push_back(operand_of(each, condition.test));
+  return condition;
+}
+
+// "type", or ["type", condition].
+std::vector<SelectionSpec> selections_of(element parent, const char* key) {
+  std::vector<SelectionSpec> selections;
+  for (element item : need<array>(parent, key)) {
+    std::string_view type;
+    if (item.get(type) == simdjson::SUCCESS) {
+      selections.push_back({std::string(type), {}});
+      continue;
+    }
+    element filter;
+    if (item.at(0).get(type) != simdjson::SUCCESS || item.at(1).get(filter) != simdjson::SUCCESS) {
+      refuse(std::string("\"") + key + "\" holds something else than types and their conditions");
+    }
+    selections.push_back({std::string(type), condition_of(filter)});
+  }
+  return selections;
+}
+
+constexpr std::string_view kBuckets[] = {"none", "year", "month", "day", "hour"};
+
+Bucket bucket_of(element item) {
+  element trunc;
+  std::string_view name;
+  if (item["trunc"].get(trunc) != simdjson::SUCCESS) return Bucket::none;
+  if (trunc.get(name) != simdjson::SUCCESS) refuse("\"trunc\" is no name");
+  const auto found = std::find(std::begin(kBuckets) + 1, std::end(kBuckets), name);
+  if (found == std::end(kBuckets)) refuse("no span of time \"" + std::string(name) + "\"");
+  return static_cast<Bucket>(found - std::begin(kBuckets));
+}
+
+KeySpec key_of(element item) {
+  return {text_of(item, "column"), text_of(item, "field"), kind_of(item), bucket_of(item)};
+}
+
+// What a source says beside its type and its field.
+void read_options(element options, const ColumnSpec& column, ColumnSpec::Source& source) {
+  element filter;
+  if (options["filter"].get(filter) == simdjson::SUCCESS) source.filter = condition_of(filter);
+  element number;
+  std::int64_t value = 0;
+  if (options["sign"].get(number) == simdjson::SUCCESS) {
+    if (number.get(value) != simdjson::SUCCESS || (value != 1 && value != -1)) refuse("a \"sign\" is 1 or -1");
+    source.negative = value < 0;
+  }
+  if (options["constant"].get(number) == simdjson::SUCCESS) {
+    if (number.get(value) != simdjson::SUCCESS) refuse("a \"constant\" is no integer within 64 bits");
+    source.constant = value;
+  }
+  if ((source.negative || source.constant) && column.operation != Operation::sum) {
+    refuse("only a sum has signs and constants, and not the column " + column.column);
+  }
+}
 
 ColumnSpec column_of(element item) {
   ColumnSpec column;
@@ -117,16 +224,22 @@ ColumnSpec column_of(element item) {
   column.operation = operation_of(item);
   for (element pair : need<array>(item, "from")) {
     std::string_view type, field;
+    ColumnSpec::Source source;
+    element options;
+    if (pair.at(2).get(options) == simdjson::SUCCESS) read_options(options, column, source);
     if (pair.at(0).get(type) != simdjson::SUCCESS) refuse("a source of " + column.column + " names no type");
     element second;
     if (pair.at(1).get(second) == simdjson::SUCCESS && !second.is_null()) {
       if (second.get(field) != simdjson::SUCCESS) refuse("a source of " + column.column + " names no field");
-    } else if (column.operation != Operation::count) {
+    } else if (column.operation != Operation::count && !source.constant) {
       refuse("a source of " + column.column + " names no field");
     }
-    column.from.push_back({std::string(type), std::string(field)});
+    source.type = type;
+    source.field = field;
+    if (source.constant && !source.field.empty()) refuse("a source of " + column.column + " is a field and a constant");
+    column.from.push_back(std::move(source));
   }
-  column.cleared_by = texts_of(item, "cleared_by");
+  column.cleared_by = selections_of(item, "cleared_by");
   column.initial = optional_cell(item, "initial", column.kind, Form::stored);
   return column;
 }
@@ -169,10 +282,24 @@ bool takes(Kind column, Kind source) {
 
 std::string name_of(Kind kind) { return std::string(kKindNames[static_cast<std::size_t>(kind)]); }
 
+// A span of time is told from a moment, and kept as one.
+void check_bucket(const KeySpec& part, Kind source) {
+  const auto fits = [&](Kind kind) {
+    return kind == Kind::any || kind == Kind::datetime || (kind == Kind::date && part.bucket != Bucket::hour);
+  };
+  if (fits(part.kind) && fits(source)) return;
+  refuse("the key " + part.column + " of the kind " + name_of(part.kind) + " cannot be a span of time of \"" +
+         part.field + "\", which is of the kind " + name_of(source));
+}
+
 void check_kinds(const ProjectionSpec& spec) {
   for (const EventSpec& event : spec.events) {
     for (const KeySpec& part : spec.key) {
       const Kind kind = spec.kind_of(event.type, part.field);
+      if (part.bucket != Bucket::none) {
+        check_bucket(part, kind);
+        continue;
+      }
       if (part.kind != kind && part.kind != Kind::any && kind != Kind::any) {
         refuse("the key " + part.column + " is of the kind " + name_of(part.kind) + ", and \"" + part.field +
                "\" of the event " + event.type + " is of the kind " + name_of(kind));
@@ -210,6 +337,14 @@ void check_names(const ProjectionSpec& spec) {
         refuse("the event " + type + " has no field \"" + part.field + "\" for the key");
     }
   }
+  std::map<std::string, std::set<std::string>> filters;
+  spec.visit_filters([&](const std::string& type, const ConditionSpec& filter) {
+    filters[type].insert(filter.json);
+    if (filters[type].size() > kMostConditions) refuse("more than 64 conditions on the event " + type);
+    filter.visit_fields([&](const std::string& field) {
+      if (!has_field(type, field)) refuse("the event " + type + " has no field \"" + field + "\" for a condition");
+    });
+  });
   for (const ColumnSpec& column : spec.columns) {
     for (const auto& source : column.from) {
       if (!source.field.empty() && !has_field(source.type, source.field)) {
@@ -233,7 +368,7 @@ ProjectionSpec ProjectionSpec::from_json(std::string_view json) {
   for (element item : need<array>(root, "key")) spec.key.push_back(key_of(item));
   if (spec.key.empty()) refuse("\"key\" is empty");
   for (element item : need<array>(root, "columns")) spec.columns.push_back(column_of(item));
-  spec.delete_on = texts_of(root, "delete_on");
+  spec.delete_on = selections_of(root, "delete_on");
   spec.handlers = texts_of(root, "handlers");
   spec.local_time = flag_of(root, "local_time");
   for (auto [type, fields] : need<object>(root, "events")) {
@@ -263,15 +398,36 @@ std::vector<std::string> ProjectionSpec::types() const {
   };
   for (const ColumnSpec& column : columns) {
     for (const auto& source : column.from) add(source.type);
-    for (const auto& type : column.cleared_by) add(type);
+    for (const auto& clearing : column.cleared_by) add(clearing.type);
   }
-  for (const auto& type : delete_on) add(type);
+  for (const auto& deletion : delete_on) add(deletion.type);
   for (const auto& type : handlers) add(type);
   return names;
 }
 
+void ConditionSpec::visit_fields(const std::function<void(const std::string&)>& visit) const {
+  if (!field.empty()) visit(field);
+  for (const ConditionSpec& part : parts) part.visit_fields(visit);
+}
+
+void ProjectionSpec::visit_filters(
+    const std::function<void(const std::string& type, const ConditionSpec& filter)>& visit) const {
+  const auto visit_one = [&](const SelectionSpec& selection) {
+    if (selection.filter) visit(selection.type, *selection.filter);
+  };
+  for (const ColumnSpec& column : columns) {
+    for (const auto& source : column.from) visit_one(source);
+    for (const auto& clearing : column.cleared_by) visit_one(clearing);
+  }
+  for (const auto& deletion : delete_on) visit_one(deletion);
+}
+
 bool ProjectionSpec::uses(std::string_view pseudo_field) const {
-  return !handlers.empty() ||
+  bool in_a_condition = false;
+  visit_filters([&](const std::string&, const ConditionSpec& filter) {
+    filter.visit_fields([&](const std::string& field) { in_a_condition = in_a_condition || field == pseudo_field; });
+  });
+  return !handlers.empty() || in_a_condition ||
          std::any_of(key.begin(), key.end(), [&](const KeySpec& part) { return part.field == pseudo_field; }) ||
          std::any_of(columns.begin(), columns.end(), [&](const ColumnSpec& column) {
            return std::any_of(column.from.begin(), column.from.end(),

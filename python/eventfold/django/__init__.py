@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from eventfold.django.projectors import projector as projector
     from eventfold.django.queryset import EventQuerySet as EventQuerySet
     from eventfold.django.read_models import Count as Count
+    from eventfold.django.read_models import Filtered as Filtered
     from eventfold.django.read_models import First as First
     from eventfold.django.read_models import Latest as Latest
     from eventfold.django.read_models import Max as Max
@@ -51,6 +52,7 @@ _MODULES = {
     "Max": "read_models",
     "First": "read_models",
     "Latest": "read_models",
+    "Filtered": "read_models",
     "on": "read_models",
     "projector": "projectors",
     "wait_for": "following.waiting",
@@ -83,6 +85,7 @@ __all__ = [  # noqa: RUF022
     "Max",
     "First",
     "Latest",
+    "Filtered",
     "on",
     "projector",
     "wait_for",

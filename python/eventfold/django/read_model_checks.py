@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connections, router
 
+from eventfold.django.conditions import compile_conditions
 from eventfold.django.constants import is_event_model
 from eventfold.django.declared import declared_model
 from eventfold.django.event_views import has_log
@@ -18,7 +19,7 @@ from eventfold.django.read_model_state import is_async, state_of
 from eventfold.django.read_models import ReadModel, label_of
 from eventfold.django.replay import is_projected, replayable_models
 from eventfold.django.specification import PSEUDO_FIELDS, column_kind, initial_value, own_columns
-from eventfold.errors import InvalidEvent
+from eventfold.errors import InvalidEvent, ProjectionError
 from eventfold.projection import Operation
 
 # What a column may be made of, beside its own kind.
@@ -60,9 +61,19 @@ def _problems(model: Any) -> Iterator[CheckMessage]:
         except InvalidEvent as error:
             yield _error(model, f"cannot have the key {name!r}: {error}.", "A key is a number, a text or a date.", 2)
             continue
+        source, unit = declaration.key_source(name)
+        if unit is not None:
+            spans = {"datetime"} if unit == "hour" else {"date", "datetime"}
+            if not kinds <= spans:
+                hint = "Use a DateTimeField." if unit == "hour" else "Use a DateField."
+                yield _error(
+                    model, f"has the key {name!r}, which cannot be {'an' if unit == 'hour' else 'a'} {unit}.", hint, 2
+                )
+                continue
+            kinds = spans
         for label, event in events.items():
-            if problem := _misfit(event, name, kinds):
-                hint = f"Each event of a projection says which row it concerns: give {label} a field {name!r}."
+            if problem := _misfit(event, source, kinds):
+                hint = f"Each event of a projection says which row it concerns: give {label} a field {source!r}."
                 yield _error(model, f"has the key {name!r}: {problem}.", hint, 2)
     if not _is_unique(model, declaration.key):
         names = ", ".join(repr(name) for name in declaration.key)
@@ -82,6 +93,7 @@ def _problems(model: Any) -> Iterator[CheckMessage]:
         if not field.null and initial_value(field, operation, connection) is None:
             hint = "Give the field null=True or a default."
             yield _error(model, f"leaves {field.name!r} without a value in a new row.", hint, 4)
+    yield from _condition_problems(model, events)
     for name in declaration.operations:
         if name in declaration.key:
             hint = "A key is taken from the events as it is."
@@ -115,9 +127,29 @@ def _operation_problems(field: Any, operation: Operation, events: dict[str, Any]
         yield _error(model, f"sums into {field.name!r}, which has more than 15 digits.", hint, 3)
     takes = {kind} | _TAKES.get(kind, set())
     for source, name in operation.sources:
+        if name is None:
+            if kind == "duration":
+                hint = "Sum a DurationField of the event, or use an IntegerField."
+                yield _error(model, f"sums numbers into {field.name!r}, which is a duration.", hint, 3)
+            continue
         problem = _misfit(events[label_of(source)], name, takes)
         if problem:
             yield _error(model, f"fills {field.name!r}: {problem}.", "The fields must be of one kind.", 3)
+
+
+def _condition_problems(model: Any, events: dict[str, Any]) -> Iterator[CheckMessage]:
+    connection = connections[router.db_for_write(model)]
+    found = []
+    compiled: dict[str, set[str]] = {}
+    for label, conditions in model.projection.conditions():
+        try:
+            compiled.setdefault(label, set()).add(str(compile_conditions(events[label], connection, *conditions)))
+        except ProjectionError as error:
+            found.append(str(error))
+    found += [f"more than 64 conditions on {label}" for label, each in compiled.items() if len(each - {"None"}) > 64]
+    hint = "Compare fields of the event with values that they can have, by one of the lookups in docs/read_models.md."
+    for problem in dict.fromkeys(found):
+        yield _error(model, f"has {problem}.", hint, 9)
 
 
 def _misfit(event: Any, name: str | None, kinds: set[str]) -> str:

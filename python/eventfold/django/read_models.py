@@ -12,19 +12,35 @@ class BookList(ReadModel):
         def returned(row, event): ...
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.checks import CheckMessage
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models, router, transaction
+from django.db.models import F
 from django.db.models.base import ModelBase
+from django.db.models.functions.datetime import TruncBase
 
 from eventfold.django.derived_rows import ReadModelManager, make_due, refuse_by_hand
-from eventfold.projection import Count, First, Latest, Max, Min, Operation, Sum, as_sources
+from eventfold.projection import UNITS, Count, First, Latest, Max, Min, Operation, Sum, as_sources, condition_of
+from eventfold.where import Filtered, unfiltered
 
-__all__ = ["Count", "Declaration", "First", "Handler", "Latest", "Max", "Min", "ReadModel", "Sum", "label_of", "on"]
+__all__ = [
+    "Count",
+    "Declaration",
+    "Filtered",
+    "First",
+    "Handler",
+    "Latest",
+    "Max",
+    "Min",
+    "ReadModel",
+    "Sum",
+    "label_of",
+    "on",
+]
 
 _EVENTS = "_eventfold_on"
 LIFECYCLES = ("inline", "async")
@@ -32,7 +48,8 @@ LIFECYCLES = ("inline", "async")
 
 
 def label_of(source: Any) -> str:
-    """Return the label of an event type, e.g. "books.BookBorrowed"; it may be given as such."""
+    """Return the label of the event type of a source, e.g. "books.BookBorrowed"; it may be given as such."""
+    source = unfiltered(source)
     if isinstance(source, str):
         return source
     meta = getattr(source, "_meta", None)
@@ -48,7 +65,7 @@ def on(*events: Any) -> Callable[[Callable[[Any, Any], None]], Callable[[Any, An
     and do nothing else: it is called again on each replay.
     """
     if not events or not all(isinstance(event, (str, type)) for event in events):
-        raise TypeError("on() takes event types, as in @on(BookReturned)")
+        raise TypeError("on() takes event types, as in @on(BookReturned); a condition is an `if` in the method")
 
     def mark(method: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
         setattr(method, _EVENTS, events)
@@ -73,7 +90,12 @@ class Declaration:
     operations: dict[str, Operation] = field(default_factory=dict)
     delete_on: tuple[Any, ...] = ()
     handlers: tuple[Handler, ...] = ()
+<<<<<<< HEAD
     lifecycle: str = "inline"
+=======
+    key_sources: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    """Of each key that is not simply the event's field of its name: that field, and the unit to which it is cut."""
+>>>>>>> ops
 
     @classmethod
     def read(cls, model_name: str, projection: type) -> "Declaration":
@@ -82,6 +104,12 @@ class Declaration:
         key = attributes.pop("key", None)
         if not key:
             raise TypeError(f'{model_name}.Projection needs a key, the field that tells rows apart: key = "book"')
+        keys = (key,) if isinstance(key, str) else tuple(key)
+        key_sources = {
+            name: key_source(f"{model_name}.Projection.{name}", attributes.pop(name))
+            for name in keys
+            if isinstance(attributes.get(name), (F, TruncBase))
+        }
         delete_on = as_sources(attributes.pop("delete_on", ()))
         lifecycle = _lifecycle(model_name, attributes.pop("lifecycle", "inline"))
         operations = {}
@@ -97,8 +125,16 @@ class Declaration:
                 raise TypeError(f"{model_name}.Projection.{name} is not called for any event: give it @on(...)")
             else:
                 raise TypeError(f"{model_name}.Projection.{name} is no operation such as Count or Latest: {value!r}")
+<<<<<<< HEAD
         keys = (key,) if isinstance(key, str) else tuple(key)
         return cls(keys, operations, delete_on, tuple(handlers), lifecycle)
+=======
+        return cls(keys, operations, delete_on, tuple(handlers), key_sources)
+
+    def key_source(self, name: str) -> tuple[str, str | None]:
+        """Return the events' field that a key is made of, and the unit to which it is cut, if it is."""
+        return self.key_sources.get(name, (name, None))
+>>>>>>> ops
 
     def labels(self) -> set[str]:
         """Return the labels of all event types that it reads."""
@@ -107,11 +143,19 @@ class Declaration:
         sources += [*self.delete_on, *(event for handler in self.handlers for event in handler.events)]
         return {label_of(source) for source in sources}
 
+    def conditions(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """Yield the label of an event type and the conditions, some of which may be None, that must all hold for it."""
+        for operation in self.operations.values():
+            yield from ((label_of(source), operation.conditions_of(source)) for source, _ in operation.sources)
+            yield from ((label_of(source), (condition_of(source),)) for source in operation.cleared_by)
+        yield from ((label_of(source), (condition_of(source),)) for source in self.delete_on)
+
     def handled_labels(self) -> set[str]:
         """Return the labels of the event types that have an @on method."""
         return {label_of(event) for handler in self.handlers for event in handler.events}
 
 
+<<<<<<< HEAD
 def _lifecycle(model_name: str, value: Any) -> str:
     if value == "live":
         raise TypeError(
@@ -121,6 +165,21 @@ def _lifecycle(model_name: str, value: Any) -> str:
     if value not in LIFECYCLES:
         raise TypeError(f'{model_name}.Projection.lifecycle is "inline" or "async", not {value!r}')
     return str(value)
+=======
+def key_source(place: str, expression: F | TruncBase) -> tuple[str, str | None]:
+    """Return the field and the unit of `TruncDate("created")` or of `F("shelf")`. Raises TypeError for others."""
+    if isinstance(expression, F):
+        return expression.name, None
+    (source, *more) = expression.get_source_expressions()
+    if more or not isinstance(source, F):
+        raise TypeError(f'{place} cuts a field of the events, as in TruncDate("created"), and nothing else')
+    if expression.tzinfo is not None and str(expression.tzinfo) != "UTC":
+        raise TypeError(f"{place}: a read model's days are those of UTC, and not of {expression.tzinfo}")
+    unit = "day" if expression.kind == "date" else expression.kind
+    if unit not in UNITS:
+        raise TypeError(f"{place}: a key can be a year, month, day or hour, and not a {unit}")
+    return source.name, unit
+>>>>>>> ops
 
 
 class ReadModelBase(ModelBase):

@@ -10,11 +10,12 @@ from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import AutoField
 
+from eventfold.django.conditions import compile_conditions, field_names
 from eventfold.django.declared import declared_model
 from eventfold.django.kinds import AnyField, json_key, kind_of
 from eventfold.django.read_models import Declaration, label_of
 from eventfold.django.type_fields import TypeFields
-from eventfold.projection import Operation
+from eventfold.projection import Operation, condition_of
 
 PSEUDO_FIELDS = {"position": "integer", "created": "datetime"}
 """Fields of every event that are not in its `data`."""
@@ -62,13 +63,12 @@ def own_columns(model: Any) -> list[AnyField]:
 def specification(model: Any, connection: BaseDatabaseWrapper, known: Mapping[str, TypeFields]) -> dict[str, Any]:
     """Return the specification of a read model on a database; `known` is what its log knows of fields, by label."""
     declaration: Declaration = model.projection
-    fields = {name: model._meta.get_field(name) for name in declaration.key}
     spec = {
         "name": model._meta.label,
         "table": model._meta.db_table,
-        "key": [{"column": field.column, "field": name, "kind": column_kind(field)} for name, field in fields.items()],
+        "key": [_key(model, name) for name in declaration.key],
         "columns": [_column(field, declaration.operations.get(field.name), connection) for field in own_columns(model)],
-        "delete_on": sorted(map(label_of, declaration.delete_on)),
+        "delete_on": sorted((_selection(source, connection) for source in declaration.delete_on), key=str),
         "handlers": sorted(declaration.handled_labels()),
         "events": {
             label: _event(label, declaration, known.get(label, TypeFields())) for label in sorted(declaration.labels())
@@ -90,18 +90,41 @@ def hash_of(spec: dict[str, Any]) -> str:
     return sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
 
 
+def _key(model: Any, name: str) -> dict[str, Any]:
+    field = model._meta.get_field(name)
+    source, unit = model.projection.key_source(name)
+    return {"column": field.column, "field": source, "kind": column_kind(field)} | ({"trunc": unit} if unit else {})
+
+
 def _column(field: AnyField, operation: Operation | None, connection: BaseDatabaseWrapper) -> dict[str, Any]:
     column = {
         "column": field.column,
         "kind": column_kind(field),
         "op": operation.op if operation else "handler",
-        "from": [[label_of(source), name] for source, name in operation.sources] if operation else [],
-        "cleared_by": [label_of(source) for source in operation.cleared_by] if operation else [],
+        "from": [_source(operation, *term, connection) for term in operation.terms()] if operation else [],
+        "cleared_by": [_selection(source, connection) for source in operation.cleared_by] if operation else [],
         "initial": initial_value(field, operation, connection),
     }
     if column["kind"] == "decimal":
         column["places"] = getattr(field, "decimal_places", 0)
     return column
+
+
+def _source(
+    operation: Operation, source: Any, name: str | None, options: dict[str, Any], connection: BaseDatabaseWrapper
+) -> list[Any]:
+    label = label_of(source)
+    condition = compile_conditions(declared_model(label), connection, *operation.conditions_of(source))
+    if condition is not None:
+        options = {**options, "filter": condition}
+    return [label, name, options] if options else [label, name]
+
+
+def _selection(source: Any, connection: BaseDatabaseWrapper) -> Any:
+    """A type, or a type and a condition."""
+    label = label_of(source)
+    condition = compile_conditions(declared_model(label), connection, condition_of(source))
+    return label if condition is None else [label, condition]
 
 
 def initial_value(field: AnyField, operation: Operation | None, connection: BaseDatabaseWrapper) -> Any:
@@ -124,9 +147,12 @@ def _says_only_what_changed(event: Any) -> bool:
 
 def _event(label: str, declaration: Declaration, known: TypeFields) -> dict[str, Any]:
     event = declared_model(label)
-    names = set(declaration.key)
+    names = {declaration.key_source(name)[0] for name in declaration.key}
     for operation in declaration.operations.values():
         names |= {name for source, name in operation.sources if name is not None and label_of(source) == label}
+    for about, conditions in declaration.conditions():
+        if about == label:
+            names |= field_names(event, *conditions)
     fields = [field for field in event._meta.concrete_fields if field.name in names - set(PSEUDO_FIELDS)]
     described = {field.name: event_field(field, known) for field in fields}
     if _says_only_what_changed(event):
