@@ -1,6 +1,6 @@
-"""`manage.py events replay` of 1 M events into a Django table of 100 k rows, beside what the ORM would do.
+"""`manage.py events replay` of 1 M events into a Django table of 100 k rows, beside what the ORM would do; and verify.
 
-Replay is timed as the command, in a process that has Django loaded. The ORM's way takes minutes, so it gets a sample:
+Both are timed as the command, in a process that has Django loaded. The ORM's way takes minutes, so it gets a sample:
 as many events a row, in a smaller table.
 """
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.django_project.start import settle, start
-from benchmarks.measure import Row, Scale, at_rate, compare, faster, race, timed
+from benchmarks.measure import Row, Scale, at_rate, compare, faster, race, timed, within
 from benchmarks.titles import make_titled_log, titled
 
 EVENTS = 1_000_000
@@ -22,7 +22,7 @@ ROUNDS = 5
 def run(folder: Path, scale: Scale) -> list[Row]:
     path = folder / "replay.db"
     start(path)
-    from django.core.management import call_command
+    from django.core.management import CommandError, call_command
     from django.db import connection
 
     from benchmarks.django_project.library.models import PlainCatalogue
@@ -44,6 +44,22 @@ def run(folder: Path, scale: Scale) -> list[Row]:
 
         return measure
 
+    def verify(prepare: str, right: bool) -> Callable[[], float]:
+        def command() -> None:
+            try:
+                call_command("events", "verify", "library.Catalogue", verbosity=0)
+            except CommandError as error:
+                assert not right and f"in {Catalogue.objects.count():,} rows" in str(error), error
+            else:
+                assert right
+
+        def measure() -> float:
+            execute(prepare)
+            settle()
+            return timed(command, events)
+
+        return measure
+
     def by_orm(rebuild: Callable[[], None]) -> Callable[[], float]:
         def measure() -> float:
             execute("DELETE FROM library_plaincatalogue")
@@ -52,11 +68,13 @@ def run(folder: Path, scale: Scale) -> list[Row]:
 
         return measure
 
-    empty, right, wrong, one_by_one, in_bulk = race(
+    empty, right, verified, drifted, wrong, one_by_one, in_bulk = race(
         scale.rounds(ROUNDS),
         replay("DELETE FROM library_catalogue"),
         replay("SELECT 1"),
-        replay("UPDATE library_catalogue SET n = n + 1"),
+        verify("SELECT 1", right=True),
+        verify("UPDATE library_catalogue SET n = n + 1", right=False),
+        replay("SELECT 1"),  # each row differs still
         by_orm(row_by_row),
         by_orm(folded_in_python),
     )
@@ -68,6 +86,8 @@ def run(folder: Path, scale: Scale) -> list[Row]:
         compare("replay 1 M into an empty table", empty, "ORM read, dict, bulk_create (sample)", in_bulk),
         compare("replay 1 M, no row differs", right, "ORM, row by row (sample)", one_by_one),
         compare("replay 1 M, each row differs", wrong, "ORM, row by row (sample)", one_by_one),
+        within("verify 1 M, no row differs", verified, "replay 1 M, no row differs", right, 1.5),
+        within("verify 1 M, each row differs", drifted, "replay 1 M, no row differs", right, 1.5),
     ]
 
 

@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings.hpp"
+#include "cells.hpp"
 #include "eventfold/read_model.hpp"
 #include "fold_result.hpp"
 #include "handlers.hpp"
@@ -32,6 +33,30 @@ std::shared_ptr<InlineReadModels> make_read_models(const std::vector<std::string
   return std::make_shared<InlineReadModels>(std::move(projections), for_follower);
 }
 
+// A live table may hold anything, text that is no text included.
+py::object to_python(const OwnedCell& owned) {
+  const CellView cell = owned.view();
+  if (cell.type != CellType::text) return bindings::to_python(cell, false);
+  PyObject* text = PyUnicode_DecodeUTF8(cell.data, static_cast<Py_ssize_t>(cell.size), "backslashreplace");
+  if (text == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(text);
+}
+
+constexpr const char* kWhat[] = {"changed", "extra", "doubled", "missing"};
+
+py::tuple difference_of(const ProjectionSpec& spec, const Difference& difference) {
+  py::dict key;
+  for (std::size_t part = 0; part < spec.key.size(); ++part) {
+    key[py::str(spec.key[part].column)] = to_python(difference.key[part]);
+  }
+  py::dict columns;
+  for (const Difference::Column& each : difference.columns) {
+    columns[py::str(spec.columns[each.column].column)] =
+        py::make_tuple(to_python(each.in_log), to_python(each.in_table));
+  }
+  return py::make_tuple(kWhat[static_cast<std::size_t>(difference.what)], key, columns);
+}
+
 // Holds the log's handle, which a replay refers to.
 class ReplayHandle {
  public:
@@ -39,12 +64,32 @@ class ReplayHandle {
                std::optional<Position> until)
       : log_object_(std::move(log)),
         log_(log_object_.cast<LogHandle&>()),
-        replay_(log_.log, projection_of(spec, handler), threads, until) {}
+        projection_(projection_of(spec, handler)),
+        replay_(log_.log, projection_, threads, until) {}
 
-  Position scan(const py::object& callable) {
+  Position scan(const py::object& callable, std::optional<Position> until) {
     const Progress progress = bindings::make_progress(callable);
     NativeCall call(*log_.database);
-    return replay_.scan(progress);
+    return replay_.scan(progress, until);
+  }
+
+  py::dict compare(std::size_t limit, std::optional<Position> until) {
+    Compared compared;
+    {
+      NativeCall call(*log_.database);
+      compared = replay_.compare(limit, until);
+    }
+    py::list first;
+    for (const Difference& difference : compared.first) first.append(difference_of(*projection_.spec, difference));
+    py::dict dict;
+    dict["rows"] = compared.rows;
+    dict["changed"] = compared.changed;
+    dict["extra"] = compared.extra;
+    dict["doubled"] = compared.doubled;
+    dict["missing"] = compared.missing;
+    dict["until"] = compared.until;
+    dict["first"] = first;
+    return dict;
   }
 
   py::dict write(const std::string& spec_hash, AppendListener* inline_read_models) {
@@ -65,6 +110,7 @@ class ReplayHandle {
  private:
   py::object log_object_;
   LogHandle& log_;
+  Projection projection_;
   Replay replay_;
 };
 
@@ -86,7 +132,8 @@ void bind_fold(py::module_& module) {
   py::class_<ReplayHandle>(module, "Replay", "Rebuilds one read model from the log. One thread at a time.")
       .def(py::init<py::object, const std::string&, const py::object&, int, std::optional<Position>>(), py::arg("log"),
            py::arg("spec"), py::arg("handler") = py::none(), py::arg("threads") = 2, py::arg("until") = py::none())
-      .def("scan", &ReplayHandle::scan, py::arg("progress") = py::none())
+      .def("scan", &ReplayHandle::scan, py::arg("progress") = py::none(), py::arg("until") = py::none())
+      .def("compare", &ReplayHandle::compare, py::arg("limit"), py::arg("until") = py::none())
       .def("write", &ReplayHandle::write, py::arg("spec_hash") = "", py::arg("read_models") = nullptr);
   py::class_<FoldResult, std::shared_ptr<FoldResult>>(module, "FoldResult",
                                                       "A lazy mapping of key to a tuple of column values.")
@@ -99,6 +146,9 @@ void bind_fold(py::module_& module) {
       .def("values", &FoldResult::values)
       .def("items", &FoldResult::items)
       .def("to_dict", &FoldResult::to_dict);
+  module.def(
+      "mergeable", [](const std::string& spec) { return ProjectionSpec::from_json(spec).mergeable(); }, py::arg("spec"),
+      "Whether ranges of the log may be folded apart, and joined.");
   module.def("fold", &fold, py::arg("log"), py::arg("spec"), py::arg("threads") = 2, py::arg("until") = py::none(),
              py::arg("handler") = py::none(), py::arg("progress") = py::none());
 }

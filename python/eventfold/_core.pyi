@@ -24,6 +24,7 @@ __all__: list[str] = [
     "encode_events",
     "expect_borrow",
     "fold",
+    "mergeable",
     "open_database",
     "register_auto_extension",
     "sqlite_library",
@@ -192,7 +193,14 @@ class Replay:
         threads: typing.SupportsInt | typing.SupportsIndex = 2,
         until: typing.SupportsInt | typing.SupportsIndex | None = None,
     ) -> None: ...
-    def scan(self, progress: typing.Any = None) -> int: ...
+    def compare(
+        self,
+        limit: typing.SupportsInt | typing.SupportsIndex,
+        until: typing.SupportsInt | typing.SupportsIndex | None = None,
+    ) -> dict[typing.Any, typing.Any]: ...
+    def scan(
+        self, progress: typing.Any = None, until: typing.SupportsInt | typing.SupportsIndex | None = None
+    ) -> int: ...
     def write(self, spec_hash: str = "", read_models: AppendListener | None = None) -> dict[typing.Any, typing.Any]: ...
 
 class FoldResult:
@@ -221,6 +229,11 @@ def fold(
     handler: typing.Any = None,
     progress: typing.Any = None,
 ) -> FoldResult: ...
+def mergeable(spec: str) -> bool:
+    """
+    Whether ranges of the log may be folded apart, and joined.
+    """
+
 def open_database(
     path: str, read_only: bool = False, busy_timeout_ms: typing.SupportsInt | typing.SupportsIndex = 5000
 ) -> Database: ...

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, models
 
 from eventfold.django import as_of, events_of, history, past
+from eventfold.django.replay import replayable_models
 from eventfold.django.tracking import registry
 from eventfold.django.tracking.verify import Comparison
 from tests.django.loans.models import Author, Book, Library, Place, Shelf
@@ -58,7 +59,10 @@ def test_a_table_that_its_triggers_saw_is_as_the_log_says():
     assert "loans.Book: 2 rows, all as the log says" in lines
     assert "loans.Book_authors: 1 row, all as the log says" in lines
     assert "museum.Seat: 2 rows, all as the log says" in lines
-    assert len(lines) == len(registry.tracked_models())
+    tables = {model._meta.label for model in registry.tracked_models()}
+    read_models = {model._meta.label for model in replayable_models("default")}
+    assert {line.partition(":")[0] for line in lines} == tables | read_models
+    assert len(lines) == len(tables) + len(read_models)
 
 
 def test_each_kind_of_difference_is_found_and_recorded():

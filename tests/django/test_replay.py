@@ -12,6 +12,8 @@ from eventfold import EventLog
 from eventfold.django.replay import replay
 from eventfold.django.test_databases import empty_log
 from eventfold.errors import CorruptLog, ProjectionError, WrongLog
+from tests.django.loans.models import Book
+from tests.django.loans.read_models import BookList
 from tests.django.shelves.events import Cleared, Noted, Stored, Taken
 from tests.django.shelves.helpers import (
     all_rows,
@@ -324,3 +326,15 @@ def test_read_models_see_the_events_of_another_program_with_the_next_append_and_
     assert Place.objects.get(shelf="q").taken == 2
     Noted.objects.create(author="Jane", words=1)
     assert Place.objects.get(shelf="q").taken == 2
+
+
+@on_disk
+def test_a_replay_of_projectors_goes_on_where_another_program_has_changed_a_tracked_table():
+    given_some_events()
+    book = Book.objects.create(title="Emma")
+    by_hand(Author).update(words=0)
+    connection.connection.execute("UPDATE loans_book SET title = 'Persuasion'")  # past what would fold it
+    (done,) = replay(Author, "default")
+    assert (done.updated, done.rows) == (2, 2)
+    row = BookList.objects.get(key=book.pk)
+    assert (row.title, row.changes) == ("Persuasion", 1)

@@ -104,4 +104,18 @@ class Transaction {
   bool open_ = true;
 };
 
+// Several reads of one state of the database, during which others may write: a transaction of ours where none is open,
+// of which nothing is kept.
+class ReadTransaction {
+ public:
+  explicit ReadTransaction(Connection& connection);
+  ReadTransaction(const ReadTransaction&) = delete;
+  ReadTransaction& operator=(const ReadTransaction&) = delete;
+  ~ReadTransaction();
+
+ private:
+  Connection& connection_;
+  bool outermost_;
+};
+
 }  // namespace eventfold

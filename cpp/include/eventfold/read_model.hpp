@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <set>
@@ -60,6 +61,34 @@ struct Written {
   Position head = 0;
 };
 
+// A row of a live table that is not what follows from the log.
+struct Difference {
+  enum class What : std::uint8_t {
+    changed,  // columns have other values
+    extra,    // the log knows no such row
+    doubled,  // several rows have one key
+    missing,  // the table has no such row
+  };
+  struct Column {
+    std::size_t column = 0;  // of the specification
+    OwnedCell in_log;        // both as the database stores them
+    OwnedCell in_table;
+  };
+  What what = What::changed;
+  std::vector<OwnedCell> key;
+  std::vector<Column> columns;  // of a changed row, those that differ
+};
+
+struct Compared {
+  std::int64_t rows = 0;  // of the live table
+  std::int64_t changed = 0;
+  std::int64_t extra = 0;
+  std::int64_t doubled = 0;
+  std::int64_t missing = 0;
+  Position until = 0;             // the rows were held against what follows from the events up to here
+  std::vector<Difference> first;  // as many as were asked for, missing rows last
+};
+
 // Rebuilds one read model: scan() beside the live table, then write() brings the live table to what was found, which is
 // then forgotten. Not thread-safe.
 class Replay {
@@ -67,14 +96,23 @@ class Replay {
   // `until`: the rows as of that position, which write() brings to the table, a temporary one that stands before the
   // live one, and does nothing else. None: the head.
   Replay(EventLog& log, Projection projection, int threads = 2, std::optional<Position> until = {});
-  // Returns up to which position. Readers and writers go on meanwhile.
-  Position scan(const Progress& progress = nullptr);
+  // Returns up to which position: the head, or `until`. Readers and writers go on meanwhile.
+  Position scan(const Progress& progress = nullptr, std::optional<Position> until = {});
+  // Holds every row and column of the live table against the log, in one snapshot of both, and writes nothing. The rows
+  // are taken to follow from the events up to `until`; none: from those that the inline read models have seen. What was
+  // folded is kept, for write(). Throws WrongLog as write() does.
+  Compared compare(std::size_t limit, std::optional<Position> until = {});
   // One transaction: what was appended since scan(), then only rows that differ, then the checkpoint under this hash of
   // the specification. Throws WrongLog if the log was emptied or replaced since scan().
   // `inline_read_models`: those that appends keep, which see first what they have not seen yet.
   Written write(std::string_view spec_hash, AppendListener* inline_read_models = nullptr);
 
  private:
+  // The fold as of a position, with the handler that it was folded by; whatever fails, there is none afterwards.
+  Fold take_fold(Position until);
+  LogInfo same_log(std::string_view command);
+  Position seen();
+
   EventLog& log_;
   Projection projection_;
   int threads_;

@@ -33,4 +33,17 @@ void Transaction::commit() {
   open_ = false;
 }
 
+ReadTransaction::ReadTransaction(Connection& connection)
+    : connection_(connection), outermost_(!connection.in_transaction()) {
+  if (outermost_) run(connection_, "BEGIN DEFERRED");
+}
+
+ReadTransaction::~ReadTransaction() {
+  try {
+    if (outermost_ && connection_.in_transaction()) run(connection_, "ROLLBACK");
+  } catch (...) {
+    // as in ~Transaction
+  }
+}
+
 }  // namespace eventfold

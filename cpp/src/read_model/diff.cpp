@@ -17,57 +17,138 @@ bool same(Kind kind, const CellView& folded, const Value& live) {
   const Value value = value_of(kind, folded);
   if (value == live) return true;
   // NUMERIC affinity stores a whole number as an integer, REAL gives it back as a double
-  const auto is_number = [](const Value& number) {
-    return number.type == ValueType::integer || number.type == ValueType::real;
+  const auto same_number = [](const Value& whole, const Value& number) {
+    return whole.type == ValueType::integer && number.type == ValueType::real && number.real >= -0x1p63 &&
+           number.real < 0x1p63 && static_cast<std::int64_t>(number.real) == whole.integer &&
+           static_cast<double>(whole.integer) == number.real;
   };
-  if (!is_number(value) || !is_number(live) || value.type == live.type) return false;
-  const auto as_double = [](const Value& number) {
-    return number.type == ValueType::integer ? static_cast<double>(number.integer) : number.real;
-  };
-  return as_double(value) == as_double(live);
+  return same_number(value, live) || same_number(live, value);
 }
 
-// Sorts the live rows into those that are right, those to update and those to delete.
+OwnedCell owned(const CellView& cell) { return {cell, std::string(cell.view())}; }
+
+// Told of each live row that is not as the fold has it, while the table is read.
+class Differences {
+ public:
+  virtual ~Differences() = default;
+  // `columns`: what the table has, from the column on that is the first to differ.
+  virtual void changed(std::size_t row, std::size_t first, std::span<const Value> columns) = 0;
+  // A row that the fold does not have.
+  virtual void extra(std::span<const CellView> key) = 0;
+  // Several rows of one key, which the table ought to forbid: told of the second one.
+  virtual void doubled(std::size_t row, std::span<const CellView> key) = 0;
+};
+
 class Comparison : public RowVisitor {
  public:
-  explicit Comparison(const Fold& fold) : fold_(fold), seen(fold.slots()), key_(fold.spec().key.size()) {}
+  Comparison(const Fold& fold, Differences& differences)
+      : fold_(fold), differences_(differences), seen_(fold.slots()), key_(fold.spec().key.size()) {}
 
   void row(std::span<const Value> columns) override {
+    ++rows_;
     const auto& spec = fold_.spec();
     for (std::size_t part = 0; part < key_.size(); ++part) key_[part] = cell_of(spec.key[part].kind, columns[part]);
     const auto found = fold_.find(key_);
-    if (!found) return remove();
-    if (doubled.contains(*found)) return;
-    if (seen[*found]) {
-      // several rows of one key, which the table ought to forbid: all go, and one is written anew
-      doubled.insert(*found);
-      return remove();
+    if (!found) return differences_.extra(key_);
+    if (seen_[*found]) {
+      if (doubled_.insert(*found).second) differences_.doubled(*found, key_);
+      return;
     }
-    seen[*found] = true;
+    seen_[*found] = true;
+    const std::span<const Value> live = columns.subspan(key_.size());
     for (std::size_t column = 0; column < spec.columns.size(); ++column) {
-      if (!same(spec.columns[column].kind, fold_.column(*found, column), columns[key_.size() + column])) {
-        to_update.push_back(*found);
-        return;
+      if (!same(spec.columns[column].kind, fold_.column(*found, column), live[column])) {
+        return differences_.changed(*found, column, live);
       }
     }
   }
 
+  std::int64_t rows() const { return rows_; }
+  bool is_doubled(std::size_t row) const { return doubled_.contains(row); }
+  // Whether the table has no row of a key that the fold has.
+  bool misses(std::size_t row) const { return fold_.alive(row) && !seen_[row]; }
+
  private:
   const Fold& fold_;
+  Differences& differences_;
+  std::int64_t rows_ = 0;
+  std::vector<bool> seen_;
+  std::set<std::size_t> doubled_;
+  std::vector<CellView> key_;
+};
 
+// What is to be written. Nothing can be while the table is read.
+class ToWrite : public Differences {
  public:
-  std::vector<bool> seen;
-  std::set<std::size_t> doubled;
-  std::vector<std::size_t> to_update;
-  std::vector<std::vector<OwnedCell>> to_delete;
+  void changed(std::size_t row, std::size_t, std::span<const Value>) override { update.push_back(row); }
+  void extra(std::span<const CellView> key) override {
+    std::vector<OwnedCell>& parts = remove.emplace_back();
+    for (const CellView& part : key) parts.push_back(owned(part));
+  }
+  // All go, and one is written anew.
+  void doubled(std::size_t, std::span<const CellView> key) override { extra(key); }
+
+  std::vector<std::size_t> update;
+  std::vector<std::vector<OwnedCell>> remove;
+};
+
+// How many there are, and the first of them.
+class Report : public Differences {
+ public:
+  Report(const Fold& fold, std::size_t limit) : fold_(fold), limit_(limit) {}
+
+  void changed(std::size_t row, std::size_t first, std::span<const Value> columns) override {
+    ++compared.changed;
+    if (Difference* found = add(Difference::What::changed, row)) add_columns(*found, row, first, columns);
+  }
+  void extra(std::span<const CellView> key) override {
+    ++compared.extra;
+    if (full()) return;
+    Difference& found = compared.first.emplace_back();
+    found.what = Difference::What::extra;
+    for (std::size_t part = 0; part < key.size(); ++part) {
+      found.key.push_back(as_stored(fold_.spec().key[part].kind, key[part]));
+    }
+  }
+  void doubled(std::size_t row, std::span<const CellView>) override {
+    ++compared.doubled;
+    add(Difference::What::doubled, row);
+  }
+  void missing(std::size_t row) {
+    ++compared.missing;
+    add(Difference::What::missing, row);
+  }
+  bool full() const { return compared.first.size() >= limit_; }
+
+  Compared compared;
 
  private:
-  void remove() {
-    std::vector<OwnedCell>& owned = to_delete.emplace_back();
-    for (const CellView& part : key_) owned.push_back({part, std::string(part.view())});
+  // What the database has for it, as the cell of such a value.
+  static OwnedCell as_stored(Kind kind, const CellView& cell) {
+    return owned(cell_of(Kind::any, value_of(kind, cell)));
   }
 
-  std::vector<CellView> key_;
+  Difference* add(Difference::What what, std::size_t row) {
+    if (full()) return nullptr;
+    Difference& found = compared.first.emplace_back();
+    found.what = what;
+    for (std::size_t part = 0; part < fold_.spec().key.size(); ++part) {
+      found.key.push_back(as_stored(fold_.spec().key[part].kind, fold_.key(row, part)));
+    }
+    return &found;
+  }
+  void add_columns(Difference& found, std::size_t row, std::size_t first, std::span<const Value> live) {
+    const auto& columns = fold_.spec().columns;
+    for (std::size_t column = first; column < columns.size(); ++column) {
+      const Kind kind = columns[column].kind;
+      const CellView folded = fold_.column(row, column);
+      if (same(kind, folded, live[column])) continue;
+      found.columns.push_back({column, as_stored(kind, folded), owned(cell_of(Kind::any, live[column]))});
+    }
+  }
+
+  const Fold& fold_;
+  std::size_t limit_;
 };
 
 void sort_by_key(const Fold& fold, std::vector<std::size_t>& rows) {
@@ -99,25 +180,42 @@ void update_all(ReadModelWriter& writer, std::span<const std::size_t> rows) {
 
 }  // namespace
 
-Written write_difference(Connection& connection, const Fold& fold) {
+Compared find_differences(Connection& connection, const Fold& fold, std::size_t limit) {
   const TableSql sql(fold.spec());
-  Comparison comparison(fold);
+  Report report(fold, limit);
+  Comparison comparison(fold, report);
   connection.visit(sql.select_all, sql.from, {}, comparison);
 
   std::vector<std::size_t> missing;
   for (std::size_t row = 0; row < fold.slots(); ++row) {
-    if (fold.alive(row) && (!comparison.seen[row] || comparison.doubled.contains(row))) missing.push_back(row);
+    if (comparison.misses(row)) missing.push_back(row);
+  }
+  if (!report.full()) sort_by_key(fold, missing);
+  for (const std::size_t row : missing) report.missing(row);
+  report.compared.rows = comparison.rows();
+  return std::move(report.compared);
+}
+
+Written write_difference(Connection& connection, const Fold& fold) {
+  const TableSql sql(fold.spec());
+  ToWrite differences;
+  Comparison comparison(fold, differences);
+  connection.visit(sql.select_all, sql.from, {}, comparison);
+
+  std::vector<std::size_t> missing;
+  for (std::size_t row = 0; row < fold.slots(); ++row) {
+    if (comparison.misses(row) || comparison.is_doubled(row)) missing.push_back(row);
   }
   sort_by_key(fold, missing);  // so that the table grows at its end
 
   ReadModelWriter writer(connection, fold, sql);
-  for (const auto& key : comparison.to_delete) writer.remove(key);
-  update_all(writer, comparison.to_update);
+  for (const auto& key : differences.remove) writer.remove(key);
+  update_all(writer, differences.update);
   for (const std::size_t row : missing) writer.insert(row);
 
   Written written;
-  written.deleted = static_cast<std::int64_t>(comparison.to_delete.size());
-  written.updated = static_cast<std::int64_t>(comparison.to_update.size());
+  written.deleted = static_cast<std::int64_t>(differences.remove.size());
+  written.updated = static_cast<std::int64_t>(differences.update.size());
   written.inserted = static_cast<std::int64_t>(missing.size());
   written.rows = static_cast<std::int64_t>(fold.size());
   return written;

@@ -1,4 +1,4 @@
-// Brings a live table to the rows of a fold: reads it once, writes only what differs.
+// A live table beside the rows of a fold: what differs is found in one reading of the table, and told or mended.
 #pragma once
 
 #include "eventfold/connection.hpp"
@@ -7,7 +7,11 @@
 
 namespace eventfold {
 
-// Within the caller's transaction. Only the projection's own columns are compared and written.
+// Both within the caller's transaction; only the projection's own columns are compared and written.
+
+// The memory for it does not grow with what differs. `until` is left to the caller.
+Compared find_differences(Connection& connection, const Fold& fold, std::size_t limit);
+// Writes only what differs.
 Written write_difference(Connection& connection, const Fold& fold);
 
 }  // namespace eventfold

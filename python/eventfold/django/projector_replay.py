@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 from django.apps import apps
+from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from eventfold import _core
@@ -39,28 +40,91 @@ def replay_projectors(
 
     Return the head, and for each model rows inserted, updated, deleted and how many there are.
     """
-    caller = _Caller(projectors, connection, progress)
-    info: dict[str, Any] = native(connection, "eventfold: info", _core.Log.info)
-    with ExitStack() as tables:
-        for model in models:
-            tables.enter_context(shadow.shadowed(connection, model))
-        caller.run(0, info["head"])
-        with ImmediateAtomic(connection.alias):
-            last: dict[str, Any] = native(connection, "eventfold: info", _core.Log.info)
-            if (last["log_id"], last["epoch"]) != (info["log_id"], info["epoch"]):
-                raise WrongLog("The log was emptied or replaced during the replay: run `manage.py events replay` again")
-            caller.run(info["head"], last["head"])
-            for model in models:
-                if not any(_refers(other, model) for other in models):
-                    shadow.keep_numbers(connection, model)
-            written = [shadow.bring_live_table_to_shadow(connection, model) for model in models]
-            with connection.cursor() as cursor:
-                for model in models:
+    with ProjectorReplay(models, projectors, connection, progress) as replaying:
+        replaying.scan()
+        return replaying.write()
+
+
+class ProjectorReplay:
+    """Rebuilds read models in temporary tables, which are there within `with`: scan(), then caught_up() or write()."""
+
+    def __init__(
+        self,
+        models: list[Any],
+        projectors: list[Projector],
+        connection: BaseDatabaseWrapper,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        self._models = models
+        self._projectors = projectors
+        self._connection = connection
+        self._progress = progress
+        self._caller = _Caller(projectors, connection, progress)
+        self._tables = ExitStack()
+        self._scanned: dict[str, Any] = {}
+
+    def __enter__(self) -> "ProjectorReplay":
+        with ExitStack() as tables:
+            for model in self._models:
+                tables.enter_context(shadow.shadowed(self._connection, model))
+            self._tables = tables.pop_all()
+        return self
+
+    def __exit__(self, *failure: Any) -> None:
+        self._tables.__exit__(*failure)
+
+    def scan(self, until: int | None = None) -> None:
+        """Call the projectors for all events, up to the head or a position, while others write."""
+        self._scanned = self._info()
+        if until is not None:
+            self._scanned["head"] = min(until, self._scanned["head"])
+        self._caller.run(0, self._scanned["head"])
+
+    @contextmanager
+    def caught_up(self, until: int) -> Iterator[None]:
+        """Let the temporary tables be as of a position, to be compared; afterwards they are as they were.
+
+        Within the caller's transaction.
+        """
+        self._check_log("verify")
+        with transaction.atomic(using=self._connection.alias):
+            try:
+                self._catch_up(until)
+                yield
+            finally:
+                transaction.set_rollback(True, using=self._connection.alias)
+
+    def write(self) -> tuple[int, list[tuple[int, int, int, int]]]:
+        """Bring the live tables to the temporary ones and what was appended since, in one transaction.
+
+        Return the head, and for each model rows inserted, updated, deleted and how many there are.
+        """
+        with ImmediateAtomic(self._connection.alias):
+            head = self._check_log("replay")
+            self._catch_up(head)
+            written = [shadow.bring_live_table_to_shadow(self._connection, model) for model in self._models]
+            with self._connection.cursor() as cursor:
+                for model in self._models:
                     label = model._meta.label
-                    cursor.execute(_WRITE_CHECKPOINT, [label, projectors_hash(label, projectors)])
-    if progress is not None:
-        progress(last["head"], last["head"])
-    return last["head"], written
+                    cursor.execute(_WRITE_CHECKPOINT, [label, projectors_hash(label, self._projectors)])
+        if self._progress is not None:
+            self._progress(head, head)
+        return head, written
+
+    def _catch_up(self, until: int) -> None:
+        self._caller.run(self._scanned["head"], until)
+        for model in self._models:
+            if not any(_refers(other, model) for other in self._models):
+                shadow.keep_numbers(self._connection, model)
+
+    def _check_log(self, command: str) -> int:
+        last = self._info()
+        if (last["log_id"], last["epoch"]) != (self._scanned["log_id"], self._scanned["epoch"]):
+            raise WrongLog(f"The log was emptied or replaced during the replay: run `manage.py events {command}` again")
+        return int(last["head"])
+
+    def _info(self) -> dict[str, Any]:
+        return native(self._connection, "eventfold: info", _core.Log.info)
 
 
 def projectors_hash(label: str, projectors: list[Projector]) -> str:

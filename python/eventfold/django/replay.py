@@ -66,17 +66,46 @@ def replay(model: Any, using: str, threads: int = 2, progress: Progress | None =
 def _replay_projection(
     model: Any, connection: BaseDatabaseWrapper, threads: int, progress: Progress | None
 ) -> Replayed:
-    compiled = compile_model(model, connection.alias)
-    others = compiled_beside(model, connection.alias)
-    handler = compiled.handler and stating_the_event(compiled.handler, model)
+    replaying = NativeReplay(model, connection, threads)
 
-    def run(log: _core.Log) -> dict[str, int]:
-        replaying = _core.Replay(log, compiled.spec, handler, threads)
-        replaying.scan(progress)
-        return replaying.write(compiled.hash, others)
+    def run(log: _core.Log) -> Replayed:
+        replaying.scan(log, progress)
+        return replaying.write(log)
 
+<<<<<<< HEAD
     from eventfold.django.following.keepers import after_replay  # which needs to know what can be replayed
 
     replayed = Replayed(model, **native(connection, f"eventfold: replay {model._meta.label}", run))
     after_replay(model, connection.alias)
     return replayed
+=======
+    return native(connection, f"eventfold: replay {model._meta.label}", run)
+
+
+class NativeReplay:
+    """The replay of one read model that has a Projection. Each method is called through the gate."""
+
+    def __init__(self, model: Any, connection: BaseDatabaseWrapper, threads: int) -> None:
+        self.model = model
+        self._alias = connection.alias
+        self._threads = threads
+        self._compiled = compile_model(model, connection.alias)
+        self._replay: _core.Replay | None = None
+
+    def scan(self, log: _core.Log, progress: Progress | None = None, until: int | None = None) -> int:
+        """Fold the log, up to its head or a position, while others write. Return up to which position."""
+        handler = self._compiled.handler and stating_the_event(self._compiled.handler, self.model)
+        self._replay = _core.Replay(log, self._compiled.spec, handler, self._threads)
+        return self._replay.scan(progress, until)
+
+    def compare(self, log: _core.Log, limit: int, until: int) -> dict[str, Any]:
+        """Hold the live table, as it follows from the events up to a position, against the log; write nothing."""
+        assert self._replay is not None
+        return self._replay.compare(limit, until)
+
+    def write(self, log: _core.Log) -> Replayed:
+        """Bring the live table to what was folded and to what was appended since, in one transaction."""
+        assert self._replay is not None
+        others = compiled_beside(self.model, self._alias)
+        return Replayed(self.model, **self._replay.write(self._compiled.hash, others))
+>>>>>>> drift

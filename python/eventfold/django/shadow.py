@@ -14,6 +14,7 @@ from django.db.models import AutoField
 
 from eventfold.errors import ProjectionError
 
+_BATCH = 1000
 _REFERENCES = re.compile(
     r'\s*REFERENCES\s+"[^"]*"\s*\([^)]*\)(\s+ON\s+(DELETE|UPDATE)\s+\w+(\s+\w+)?)*(\s+DEFERRABLE(\s+INITIALLY\s+\w+)?)?',
     re.IGNORECASE,
@@ -61,9 +62,7 @@ def bring_live_table_to_shadow(connection: BaseDatabaseWrapper, model: Any) -> t
     table = quote(model._meta.db_table)
     keys = [quote(field.column) for field in model._meta.pk_fields]
     key = ", ".join(keys)
-    columns = ", ".join(
-        quote(field.column) for field in model._meta.concrete_fields if not getattr(field, "generated", False)
-    )
+    columns = ", ".join(map(quote, _columns(model)))
     with connection.cursor() as cursor:
 
         def run(sql: str) -> int:
@@ -71,16 +70,60 @@ def bring_live_table_to_shadow(connection: BaseDatabaseWrapper, model: Any) -> t
             return int(cursor.rowcount)
 
         counterpart = f"SELECT {columns} FROM temp.{table} AS s WHERE {_same(table, 's', keys)}"
+        live = ", ".join(f"{quote(column)} COLLATE BINARY" for column in _columns(model))
         deleted = run(f"DELETE FROM main.{table} WHERE ({key}) NOT IN (SELECT {key} FROM temp.{table})")
         # Rows that differ go before they come back, since two may have exchanged a unique value.
-        updated = run(f"DELETE FROM main.{table} WHERE ({columns}) IS NOT ({counterpart})")
+        updated = run(f"DELETE FROM main.{table} WHERE ({live}) IS NOT ({counterpart})")
         written = run(
             f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM temp.{table} "
             f"WHERE ({key}) NOT IN (SELECT {key} FROM main.{table})"
         )
-        cursor.execute(f"SELECT count(*) FROM main.{table}")
-        rows = int(cursor.fetchone()[0])
-    return written - updated, updated, deleted, rows
+    return written - updated, updated, deleted, count_live_rows(connection, model)
+
+
+def count_live_rows(connection: BaseDatabaseWrapper, model: Any) -> int:
+    """Return how many rows the live table has."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM main.{connection.ops.quote_name(model._meta.db_table)}")
+        return int(cursor.fetchone()[0])
+
+
+def differences(
+    connection: BaseDatabaseWrapper, model: Any
+) -> Iterator[tuple[str, dict[str, Any], dict[str, tuple[Any, Any]]]]:
+    """Yield what bring_live_table_to_shadow() would write: "changed", "extra" or "missing", the key, and what differs.
+
+    Key and values are by column; of a value, first that of the temporary table. Within the caller's transaction.
+    """
+    quote = connection.ops.quote_name
+    table = quote(model._meta.db_table)
+    keys = [field.column for field in model._meta.pk_fields]
+    names = _unique_names(model) if isinstance(model._meta.pk, AutoField) else None
+    # a row is better known by what it is about than by its number
+    shown = keys if names is None else [model._meta.get_field(name).column for name in names]
+    columns = _columns(model)
+    key = ", ".join(map(quote, keys))
+    live = ", ".join(f"main.{table}.{quote(column)} COLLATE BINARY" for column in columns)
+    rebuilt = ", ".join(f"s.{quote(column)}" for column in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join(f's.{quote(column)}' for column in shown)}, {rebuilt}, {live} FROM main.{table} "
+            f"JOIN temp.{table} AS s ON {_same(table, 's', list(map(quote, keys)))} WHERE ({live}) IS NOT ({rebuilt})"
+        )
+        while rows := cursor.fetchmany(_BATCH):
+            for row in rows:
+                values = row[len(shown) :]
+                both = zip(columns, values[: len(columns)], values[len(columns) :], strict=True)
+                differing = {column: (new, old) for column, new, old in both if new != old}
+                yield "changed", dict(zip(shown, row, strict=False)), differing
+        for what, here, there in (("extra", "main", "temp"), ("missing", "temp", "main")):
+            cursor.execute(
+                f"SELECT {', '.join(map(quote, shown))} FROM {here}.{table} "
+                f"WHERE ({key}) NOT IN (SELECT {key} FROM {there}.{table}) ORDER BY 1"
+            )
+            while rows := cursor.fetchmany(_BATCH):
+                for row in rows:
+                    yield what, dict(zip(shown, row, strict=True)), {}
 
 
 def keep_numbers(connection: BaseDatabaseWrapper, model: Any) -> None:
@@ -102,6 +145,11 @@ def keep_numbers(connection: BaseDatabaseWrapper, model: Any) -> None:
         cursor.execute("SELECT max(seq) FROM main.sqlite_sequence WHERE name = %s", [model._meta.db_table])
         last = cursor.fetchone()[0] or 0
         cursor.execute(f"UPDATE temp.{table} SET {number} = {int(last)} - {number} WHERE {number} < 0")
+
+
+def _columns(model: Any) -> list[str]:
+    """Return the columns that can be written."""
+    return [field.column for field in model._meta.concrete_fields if not getattr(field, "generated", False)]
 
 
 def _same(table: str, alias: str, columns: list[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 WRITES = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE}
+_GUARDED = "_eventfold_only_temporary_tables"
 _TAKES_NONE = sys.version_info >= (3, 11)
 
 
@@ -31,10 +32,17 @@ def only_temporary_tables(connection: BaseDatabaseWrapper) -> Iterator[Refused]:
 
     raw: Any = connection.connection
     raw.set_authorizer(authorize)
+    connection.__dict__[_GUARDED] = True
     try:
         yield refused
     finally:
+        del connection.__dict__[_GUARDED]
         allow_everything(raw)
+
+
+def is_guarded(connection: Any) -> bool:
+    """Whether only temporary tables can be written to now: no event follows from it."""
+    return _GUARDED in connection.__dict__
 
 
 def allow_everything(raw: Any) -> None:

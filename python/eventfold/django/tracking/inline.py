@@ -30,6 +30,7 @@ from eventfold.django.tracking.listeners import listened
 from eventfold.django.tracking.translate import translates
 from eventfold.django.tracking.translated import beginnings, has_begun
 from eventfold.django.transactions import ImmediateAtomic
+from eventfold.django.write_guard import is_guarded
 from eventfold.errors import EventfoldError, LogNotFound, UnsupportedSchema
 
 _first_word = re.compile(  # after white space and comments; nothing follows from temporary tables, as past() has them
@@ -133,7 +134,7 @@ def _caught_up(connection: Any) -> Iterator[None]:
 def around_statement(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
     """An execute wrapper. What it asks first is quickly answered: mostly there is nothing to do."""
     followed = is_followed()
-    if not (followed or metadata_context.is_said()) or not _writes(sql):
+    if not (followed or metadata_context.is_said()) or not _writes(sql) or is_guarded(context["connection"]):
         return execute(sql, params, many, context)
     connection = context["connection"]
     metadata_context.reach_triggers(connection)

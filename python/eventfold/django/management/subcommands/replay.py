@@ -5,8 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from eventfold.django.management.chosen import chosen_read_models
 from eventfold.django.management.progress import ProgressLine
-from eventfold.django.replay import Replayed, replay, replayable_models
+from eventfold.django.replay import Replayed, replay
 
 HELP = "Rebuild read models from the log, beside the live ones, then bring those to it."
 
@@ -20,7 +21,7 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     alias, verbosity = options["database"], options["verbosity"]
     if options["threads"] < 1:
         raise CommandError("--threads must be at least 1.")
-    models = _chosen(options["models"], alias)
+    models = chosen_read_models(options["models"], alias)
     if not models and verbosity > 0:
         command.stdout.write("No read model has a Projection or a @projector.")
     rebuilt: set[Any] = set()
@@ -50,14 +51,3 @@ def _report(done: Replayed, seconds: float) -> str:
         f"{done.model._meta.label}: {done.head:,} events in {seconds:.2f} s ({rate}); {done.rows:,} rows, of which "
         f"{done.inserted:,} are new, {done.updated:,} changed; {done.deleted:,} removed"
     )
-
-
-def _chosen(labels: list[str], alias: str) -> list[Any]:
-    by_label = {model._meta.label_lower: model for model in replayable_models(alias)}
-    if not labels:
-        return list(by_label.values())
-    for label in labels:
-        if label.lower() not in by_label:
-            known = ", ".join(model._meta.label for model in by_label.values()) or "none"
-            raise CommandError(f"{label} is no read model of the database {alias!r}. There are: {known}.")
-    return [by_label[label.lower()] for label in labels]

@@ -1,0 +1,188 @@
+"""A read model in words: what the core was told to do, and what it leaves to Python."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connections
+
+from eventfold import _core
+from eventfold.django.event_views import table_names
+from eventfold.django.projectors import kept_together, projectors_of
+from eventfold.django.read_model_state import hash_for, state_of
+from eventfold.django.read_models import label_of
+from eventfold.django.registry import known_fields
+from eventfold.django.replay import is_projected
+from eventfold.django.specification import as_text, specification
+
+_OPERATIONS = {
+    "count": "number of",
+    "sum": "sum of",
+    "min": "least",
+    "max": "greatest",
+    "first": "first",
+    "latest": "latest",
+}
+_SAID = {"column", "kind", "places", "op", "from", "cleared_by", "initial"}
+_TESTS = {"exact": "=", "in": "in", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_LIFECYCLES = {
+    "inline": "Kept inline: right when the append of an event returns, in the same transaction.",
+    "async": "Kept by `manage.py events follow`: right soon after the append.",
+}
+
+
+def explain(model: Any, alias: str) -> Iterator[str]:
+    """Yield lines on how the rows of a read model are made on a database."""
+    yield f"{model._meta.label}, the table {model._meta.db_table}"
+    yield from _projection(model, alias) if is_projected(model) else _projectors(model)
+    yield f"Hash: {hash_for(model, alias)}"
+    yield _standing(model, alias)
+
+
+def _projection(model: Any, alias: str) -> Iterator[str]:
+    spec = specification(model, connections[alias], known_fields(alias))
+    names = {field.column: field.name for field in model._meta.concrete_fields}
+    yield f"  {_LIFECYCLES[getattr(model.projection, 'lifecycle', 'inline')]}"
+    keys = _and([names[part["column"]] for part in spec["key"]])
+    yield f"Key: {keys}, of each event that is read"
+    yield "Columns:"
+    width = max((len(names[column["column"]]) for column in spec["columns"]), default=0)
+    for column in spec["columns"]:
+        yield f"  {names[column['column']]:{width}}  {column_in_words(column, bool(spec['handlers']))}"
+    if spec["delete_on"]:
+        yield f"Row deleted by: {_or(_selections(spec['delete_on']))}"
+    yield "Events:"
+    for label, fields in spec["events"].items():
+        yield f"  {label}: {', '.join(_field(name, described) for name, described in fields.items()) or 'no field'}"
+    yield from _python(model, spec)
+    yield from _threads(spec, names)
+
+
+def column_in_words(column: dict[str, Any], has_handlers: bool) -> str:
+    """Say what a column of a specification is."""
+    initial = column["initial"]
+    if column["kind"] != "json" or initial is None:
+        initial = _json(initial)
+    begins = f"begins as {initial}"
+    if column["op"] == "handler":
+        words = f"set in Python; {begins}" if has_handlers else f"nothing sets it: always {initial}"
+    else:
+        operation = _OPERATIONS.get(column["op"], f"{column['op']} of")
+        words = f"{operation} {_sources(column['from'])}; {begins}"
+    if column["cleared_by"]:
+        words += f", and again with each {_or(_selections(column['cleared_by']))}"
+    for name in sorted(column.keys() - _SAID):
+        words += f"; {name} {_json(column[name])}"
+    return words
+
+
+def _sources(sources: list[list[Any]]) -> str:
+    """Of [type, field], or [type, field, {"filter": condition}]."""
+    by_field: dict[str | None, list[str]] = {}
+    for label, name, *more in sources:
+        condition = more[0].get("filter") if more else None
+        by_field.setdefault(name, []).append(_selection(label, condition))
+    return _or([_or(labels) if name is None else f"{name} of {_or(labels)}" for name, labels in by_field.items()])
+
+
+def _selections(selections: list[Any]) -> list[str]:
+    """Of types, or [type, condition]."""
+    return [_selection(each) if isinstance(each, str) else _selection(*each) for each in selections]
+
+
+def _selection(label: str, condition: Any = None) -> str:
+    return label if condition is None else f"{label} where {_condition(condition)}"
+
+
+def _condition(condition: list[Any]) -> str:
+    test, *parts = condition
+    if test in ("and", "or"):
+        return f" {test} ".join(
+            f"({_condition(part)})" if part[0] in ("and", "or") else _condition(part) for part in parts
+        )
+    if test == "not":
+        return f"not ({_condition(parts[0])})"
+    name, value = parts
+    if test == "isnull":
+        return f"{name} is {'' if value else 'not '}null"
+    return f"{name} {_TESTS.get(test, test)} {_json(value)}"
+
+
+def _field(name: str, described: dict[str, Any]) -> str:
+    notes = [f"formerly {_and(described['keys'][1:])}"] if len(described["keys"]) > 1 else []
+    if "default" in described:
+        notes.append(f"{_json(described['default'])} where it is missing")
+    elif described.get("sparse"):
+        notes.append("if it changed")
+    if described.get("mixed"):
+        notes.append(f"null where it was recorded as no {described['kind']}")
+    return f"{name} ({'; '.join(notes)})" if notes else name
+
+
+def _python(model: Any, spec: dict[str, Any]) -> Iterator[str]:
+    if not spec["handlers"]:
+        yield "Run natively: all of it"
+        return
+    native = [column for column in spec["columns"] if column["op"] != "handler"]
+    yield f"Run natively: {'the operations, before Python' if native else 'reading the log and finding the row'}"
+    yield "Run in Python, where it may set any column:"
+    for handler in model.projection.handlers:
+        yield f"  {handler.method.__name__}, for each {_or([label_of(event) for event in handler.events])}"
+
+
+def _threads(spec: dict[str, Any], names: dict[str, str]) -> Iterator[str]:
+    """What may be folded apart is the core's to say: it is asked about each column alone."""
+    reasons = []
+    if spec["handlers"]:
+        reasons.append("Python is called in the order of the log")
+    for column in spec["columns"]:
+        if not _core.mergeable(as_text({**spec, "columns": [column], "handlers": []})):
+            floats = column["op"] == "sum" and column["kind"] == "real"
+            why = "is a sum of floats, whose last bit" if floats else "is of a kind that"
+            reasons.append(f"{names[column['column']]} {why} depends on the order of the events")
+    if reasons:
+        yield "Replayed in one piece, on one thread:"
+        for reason in reasons:
+            yield f"  {reason}"
+    else:
+        yield "Replayed on several threads: ranges of the log are folded apart, and joined"
+        sums = [names[column["column"]] for column in spec["columns"] if column["op"] == "sum"]
+        if sums:
+            yield f"  in one piece all the same, where {_or(sums)} meets a float or comes near the largest number"
+
+
+def _projectors(model: Any) -> Iterator[str]:
+    labels, _ = kept_together(model._meta.label)
+    others = [label for label in labels if label != model._meta.label]
+    yield f"  {_LIFECYCLES['inline']}"
+    if others:
+        yield f"Kept together with: {_and(others)}"
+    yield "Run in Python, by the ORM, for each event, in the order of the log:"
+    for each in projectors_of(model):
+        yield f"  {each.function.__module__}.{each.function.__qualname__}, for each {_or(list(each.events))}"
+    yield "Replayed in one piece, on one thread: what they do is not known to the core"
+
+
+def _standing(model: Any, alias: str) -> str:
+    if model._meta.db_table not in table_names(connections[alias]):
+        return f"Rows: it has no table yet: run `manage.py migrate --database {alias}`"
+    state = state_of(model, alias)
+    if state.problem:
+        return f"Rows: a replay is due, since {state.problem}"
+    return f"Rows: made by this definition, up to position {state.position:,}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _and(words: list[str]) -> str:
+    return _listed(words, "and")
+
+
+def _or(words: list[str]) -> str:
+    return _listed(words, "or")
+
+
+def _listed(words: list[str], last: str) -> str:
+    return " ".join([", ".join(words[:-1]), last, words[-1]]) if len(words) > 1 else "".join(words)
