@@ -15,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from eventfold import _core
 from eventfold.django import shadow
 from eventfold.django.event_views import table_names
+from eventfold.django.following.keepers import after_replay
 from eventfold.django.gate import native
 from eventfold.django.projector_replay import ProjectorReplay
 from eventfold.django.projectors import kept_together
@@ -104,9 +105,10 @@ def _verify_projection(
         (until,) = _reached([model], connection)
         compared = native(connection, what, replaying.compare, limit, until)
     count = sum(compared[kind] for kind in (CHANGED, EXTRA, DOUBLED, MISSING))
-    repaired = (
-        native(connection, f"eventfold: repair {model._meta.label}", replaying.write) if repair and count else None
-    )
+    repaired = None
+    if repair and count:
+        repaired = native(connection, f"eventfold: repair {model._meta.label}", replaying.write)
+        after_replay(model, connection.alias)
     differences = [Difference(*each) for each in compared["first"]]
     return Verified(model, compared["rows"], compared["until"], count, differences, repaired)
 
@@ -118,6 +120,9 @@ def _reached(models: list[Any], connection: BaseDatabaseWrapper) -> list[int]:
     """
     alias, tables = connection.alias, table_names(connection)
     unfolded = native(connection, "eventfold: unfolded", _core.Log.unfolded)
+    # what triggers or other programs recorded, the inline read models may not have seen yet
+    seen = unfolded[0] if unfolded else native(connection, "eventfold: head", _core.Log.head)
+    reached = []
     for model in models:
         label = model._meta.label
         if model._meta.db_table not in tables:
@@ -130,9 +135,8 @@ def _reached(models: list[Any], connection: BaseDatabaseWrapper) -> list[int]:
                 f"A replay of {label} is due, since {state.problem}: run `manage.py events replay {label} "
                 f"--database {alias}`"
             )
-    # what triggers or other programs recorded, the inline read models may not have seen yet
-    seen = unfolded[0] if unfolded else native(connection, "eventfold: head", _core.Log.head)
-    return [seen for _ in models]
+        reached.append(state.position if state.followed and state.position is not None else seen)
+    return reached
 
 
 def _counted(model: Any, until: int, connection: BaseDatabaseWrapper, limit: int) -> Verified:

@@ -42,7 +42,7 @@ def explain(model: Any, alias: str) -> Iterator[str]:
 def _projection(model: Any, alias: str) -> Iterator[str]:
     spec = specification(model, connections[alias], known_fields(alias))
     names = {field.column: field.name for field in model._meta.concrete_fields}
-    yield f"  {_LIFECYCLES[getattr(model.projection, 'lifecycle', 'inline')]}"
+    yield f"  {_LIFECYCLES[model.projection.lifecycle]}"
     keys = _and([names[part["column"]] for part in spec["key"]])
     yield f"Key: {keys}, of each event that is read"
     yield "Columns:"

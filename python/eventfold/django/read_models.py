@@ -90,12 +90,9 @@ class Declaration:
     operations: dict[str, Operation] = field(default_factory=dict)
     delete_on: tuple[Any, ...] = ()
     handlers: tuple[Handler, ...] = ()
-<<<<<<< HEAD
-    lifecycle: str = "inline"
-=======
     key_sources: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     """Of each key that is not simply the event's field of its name: that field, and the unit to which it is cut."""
->>>>>>> ops
+    lifecycle: str = "inline"
 
     @classmethod
     def read(cls, model_name: str, projection: type) -> "Declaration":
@@ -125,16 +122,11 @@ class Declaration:
                 raise TypeError(f"{model_name}.Projection.{name} is not called for any event: give it @on(...)")
             else:
                 raise TypeError(f"{model_name}.Projection.{name} is no operation such as Count or Latest: {value!r}")
-<<<<<<< HEAD
-        keys = (key,) if isinstance(key, str) else tuple(key)
-        return cls(keys, operations, delete_on, tuple(handlers), lifecycle)
-=======
-        return cls(keys, operations, delete_on, tuple(handlers), key_sources)
+        return cls(keys, operations, delete_on, tuple(handlers), key_sources, lifecycle)
 
     def key_source(self, name: str) -> tuple[str, str | None]:
         """Return the events' field that a key is made of, and the unit to which it is cut, if it is."""
         return self.key_sources.get(name, (name, None))
->>>>>>> ops
 
     def labels(self) -> set[str]:
         """Return the labels of all event types that it reads."""
@@ -155,7 +147,6 @@ class Declaration:
         return {label_of(event) for handler in self.handlers for event in handler.events}
 
 
-<<<<<<< HEAD
 def _lifecycle(model_name: str, value: Any) -> str:
     if value == "live":
         raise TypeError(
@@ -165,7 +156,8 @@ def _lifecycle(model_name: str, value: Any) -> str:
     if value not in LIFECYCLES:
         raise TypeError(f'{model_name}.Projection.lifecycle is "inline" or "async", not {value!r}')
     return str(value)
-=======
+
+
 def key_source(place: str, expression: F | TruncBase) -> tuple[str, str | None]:
     """Return the field and the unit of `TruncDate("created")` or of `F("shelf")`. Raises TypeError for others."""
     if isinstance(expression, F):
@@ -179,7 +171,6 @@ def key_source(place: str, expression: F | TruncBase) -> tuple[str, str | None]:
     if unit not in UNITS:
         raise TypeError(f"{place}: a key can be a year, month, day or hour, and not a {unit}")
     return source.name, unit
->>>>>>> ops
 
 
 class ReadModelBase(ModelBase):

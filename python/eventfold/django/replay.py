@@ -72,14 +72,11 @@ def _replay_projection(
         replaying.scan(log, progress)
         return replaying.write(log)
 
-<<<<<<< HEAD
     from eventfold.django.following.keepers import after_replay  # which needs to know what can be replayed
 
-    replayed = Replayed(model, **native(connection, f"eventfold: replay {model._meta.label}", run))
+    replayed = native(connection, f"eventfold: replay {model._meta.label}", run)
     after_replay(model, connection.alias)
     return replayed
-=======
-    return native(connection, f"eventfold: replay {model._meta.label}", run)
 
 
 class NativeReplay:
@@ -108,4 +105,3 @@ class NativeReplay:
         assert self._replay is not None
         others = compiled_beside(self.model, self._alias)
         return Replayed(self.model, **self._replay.write(self._compiled.hash, others))
->>>>>>> drift
