@@ -20,8 +20,6 @@ class WantedChanges {
 
   // Selects candidates: (position, type_id, data, metadata) after ?1, until ?2, at most ?3 of them, in order.
   const std::string& sql() const { return sql_; }
-  // The same of whatever lies after the mark in the header, all types, and the mark: for the few that a statement made.
-  static const char* pending_sql();
   // Whether the data may have one of the members: it looks for their names anywhere in the text.
   bool matches(std::int64_t type_id, std::string_view data) const;
 

@@ -3,8 +3,26 @@
 #include <algorithm>
 
 #include "eventfold/connection.hpp"
+#include "scan/metadata_sql.hpp"
 
 namespace eventfold {
+
+namespace {
+
+// (position, type_id, data, metadata, occurred_at) of whatever lies after the mark in the header, and the mark.
+const std::string kPending = std::string("SELECT e.position, e.type_id, e.data, ") + kMetadataOfEvent +
+                             ", e.occurred_at, h.folded FROM eventfold_header AS h, eventfold_event AS e "
+                             "WHERE h.id = 1 AND e.position > h.folded ORDER BY e.position LIMIT ?";
+
+// Keeps a row of either statement if it is wanted.
+void take(const WantedChanges& wanted, Statement& row, std::vector<FoundChange>& changes) {
+  const std::int64_t type_id = row.column(1).integer;
+  const std::string_view data = row.column(2).view();
+  if (wanted.matches(type_id, data))
+    changes.push_back({row.column(0).integer, type_id, std::string(data), std::string(row.column(3).view())});
+}
+
+}  // namespace
 
 WantedChanges::WantedChanges(const std::map<std::int64_t, std::vector<std::string>>& members) {
   std::string types;
@@ -13,11 +31,9 @@ WantedChanges::WantedChanges(const std::map<std::int64_t, std::vector<std::strin
     for (const std::string& name : names) needles.push_back('"' + name + "\":");
     types += (types.empty() ? "" : ", ") + std::to_string(type_id);
   }
-  sql_ =
-      "SELECT e.position, e.type_id, e.data, coalesce(e.metadata, (SELECT m.metadata FROM eventfold_metadata AS m "
-      "WHERE m.position = e.position)) FROM eventfold_event AS e "
-      "WHERE e.position > ? AND e.position <= ? AND +e.type_id IN (" +
-      types + ") AND e.occurred_at IS NULL ORDER BY e.position LIMIT ?";
+  sql_ = std::string("SELECT e.position, e.type_id, e.data, ") + kMetadataOfEvent +
+         " FROM eventfold_event AS e WHERE e.position > ? AND e.position <= ? AND +e.type_id IN (" + types +
+         ") AND e.occurred_at IS NULL ORDER BY e.position LIMIT ?";
 }
 
 bool WantedChanges::matches(std::int64_t type_id, std::string_view data) const {
@@ -28,33 +44,22 @@ bool WantedChanges::matches(std::int64_t type_id, std::string_view data) const {
          std::ranges::any_of(needles, [&](const std::string& needle) { return data.find(needle) != data.npos; });
 }
 
-const char* WantedChanges::pending_sql() {
-  return "SELECT e.position, e.type_id, e.data, coalesce(e.metadata, (SELECT m.metadata FROM eventfold_metadata AS m "
-         "WHERE m.position = e.position)), h.folded, e.occurred_at FROM eventfold_header AS h, eventfold_event AS e "
-         "WHERE h.id = 1 AND e.position > h.folded ORDER BY e.position LIMIT ?";
-}
-
 std::optional<PendingChanges> read_pending_changes(Connection& connection, const WantedChanges* wanted) {
   constexpr std::int64_t kFew = 16;
   std::optional<PendingChanges> pending;
   std::int64_t rows = 0;
-  Statement& statement = connection.prepare(WantedChanges::pending_sql());
+  Statement& statement = connection.prepare(kPending);
   ResetGuard guard(statement);
   statement.bind({kFew + 1});
   while (statement.step()) {
-    if (!pending) pending.emplace().after = statement.column(4).integer;
+    if (!pending) pending.emplace().after = statement.column(5).integer;
     if (++rows > kFew) {
       pending->until = 0;
       pending->found.changes.clear();
       break;
     }
     pending->until = statement.column(0).integer;
-    const std::int64_t type_id = statement.column(1).integer;
-    const std::string_view data = statement.column(2).view();
-    if (wanted && statement.column(5).is_null() && wanted->matches(type_id, data)) {
-      pending->found.changes.push_back(
-          {pending->until, type_id, std::string(data), std::string(statement.column(3).view())});
-    }
+    if (wanted && statement.column(4).is_null()) take(*wanted, statement, pending->found.changes);
   }
   if (pending) pending->found.until = pending->until;
   return pending;
@@ -69,13 +74,8 @@ FoundChanges read_changes(Connection& connection, const WantedChanges& wanted, P
   ResetGuard guard(statement);
   statement.bind({after, until, kBatch});
   while (statement.step()) {
-    const Position position = statement.column(0).integer;
-    const std::int64_t type_id = statement.column(1).integer;
-    const std::string_view data = statement.column(2).view();
-    if (wanted.matches(type_id, data)) {
-      found.changes.push_back({position, type_id, std::string(data), std::string(statement.column(3).view())});
-    }
-    if (++candidates == kBatch) found.until = position;
+    take(wanted, statement, found.changes);
+    if (++candidates == kBatch) found.until = statement.column(0).integer;
   }
   return found;
 }

@@ -9,16 +9,17 @@
 #include "eventfold/error.hpp"
 #include "log/header.hpp"
 #include "log/interns.hpp"
+#include "scan/metadata_sql.hpp"
 
 namespace eventfold {
 
 namespace {
 
-constexpr const char* kColumns =
-    "SELECT e.position, e.event_id, e.type_id, e.data, "
-    "(SELECT s.name FROM eventfold_stream AS s WHERE s.id = e.stream_id), e.version, e.created, "
-    "coalesce(e.metadata, (SELECT m.metadata FROM eventfold_metadata AS m WHERE m.position = e.position)) "
-    "FROM eventfold_event AS e WHERE ";
+const std::string kColumns =
+    std::string(
+        "SELECT e.position, e.event_id, e.type_id, e.data, "
+        "(SELECT s.name FROM eventfold_stream AS s WHERE s.id = e.stream_id), e.version, e.created, ") +
+    kMetadataOfEvent + " FROM eventfold_event AS e WHERE ";
 constexpr std::size_t kMaximumUnion = 16;  // beyond that, most events are wanted anyway
 
 using TypeNames = std::map<std::int64_t, std::string>;
