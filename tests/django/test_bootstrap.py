@@ -17,6 +17,7 @@ from eventfold.django.tracking.bootstrap import CannotBootstrap, bootstrap, only
 from eventfold.django.tracking.pace import Pace
 from tests.django.loans.models import Author, Book, Library, Place, Shelf
 from tests.django.loans.read_models import BookList
+from tests.django.untold import without_triggers
 
 pytestmark = pytest.mark.django_db
 
@@ -28,15 +29,7 @@ def run(*labels, **options):
 
 
 def untold(sql, *parameters, table="loans_shelf"):
-    """Write as it was written before tracking began."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [table])
-        triggers = cursor.fetchall()
-        for name, _ in triggers:
-            cursor.execute(f'DROP TRIGGER "{name}"')
-        cursor.execute(sql, parameters)
-        for _, trigger in triggers:
-            cursor.execute(trigger)
+    without_triggers(table, sql, *parameters)
 
 
 def shelves(*marks, row=0):

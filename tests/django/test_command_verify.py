@@ -15,8 +15,9 @@ from eventfold.django.tracking.verify import Comparison
 from tests.django.loans.models import Author, Book, Library, Place, Shelf
 from tests.django.loans.read_models import BookList
 from tests.django.museum.models import Coin, Piece, Seat, Sign
-from tests.django.test_past_tables import head, without_triggers
+from tests.django.test_past_tables import head
 from tests.django.test_tracking import VALUES
+from tests.django.untold import without_triggers
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,8 @@ from django.db.models import F
 from eventfold.django import as_of, history, past
 from tests.django.loans.models import Author, Book, Library, Place, Shelf
 from tests.django.museum.models import Coin, Painting, Piece, Seat
-from tests.django.test_past_tables import head, temporary_tables, without_triggers
+from tests.django.test_past_tables import head, temporary_tables
+from tests.django.untold import without_triggers
 
 pytestmark = pytest.mark.django_db
 

@@ -19,6 +19,7 @@ from eventfold.django.tracking.past_table import PastTable
 from tests.django.books.events import BookBorrowed
 from tests.django.loans.models import Author, Book, BookProxy, Library, Place, Shelf
 from tests.django.museum.models import Artist, Coin, Painting, Piece, Room, Seat
+from tests.django.untold import without_triggers
 
 pytestmark = pytest.mark.django_db
 
@@ -33,18 +34,6 @@ def temporary_tables(alias="default"):
     with connections[alias].cursor() as cursor:
         cursor.execute("SELECT name FROM temp.sqlite_master WHERE type = 'table'")
         return [name for (name,) in cursor.fetchall()]
-
-
-def without_triggers(table, sql, *parameters):
-    """Write as it was written before tracking began."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [table])
-        triggers = cursor.fetchall()
-        for name, _ in triggers:
-            cursor.execute(f'DROP TRIGGER "{name}"')
-        cursor.execute(sql, parameters)
-        for _, trigger in triggers:
-            cursor.execute(trigger)
 
 
 def test_query_sets_read_the_rows_of_that_moment():

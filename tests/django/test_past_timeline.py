@@ -10,7 +10,7 @@ from django.test.utils import override_settings
 from eventfold.django import history, metadata
 from tests.django.loans.models import Book, BookProxy, Library, Shelf
 from tests.django.museum.models import Coin, Piece, Seat
-from tests.django.test_past_tables import without_triggers
+from tests.django.untold import without_triggers
 
 pytestmark = pytest.mark.django_db
 

@@ -8,6 +8,7 @@ from django.db import connection
 
 from eventfold.django import NotRecorded, as_of, diff, history, revert
 from tests.django.loans.models import Book, Library, Shelf, Untold
+from tests.django.untold import without_triggers
 
 pytestmark = pytest.mark.django_db
 
@@ -81,20 +82,8 @@ def test_a_child_is_read_with_its_parent():
     assert (then.name, then.seats) == ("Main", 1)
 
 
-def _without_triggers(sql, *parameters):
-    """Write as it was written before tracking began."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'loans_shelf'")
-        triggers = cursor.fetchall()
-        for name, _ in triggers:
-            cursor.execute(f'DROP TRIGGER "{name}"')
-        cursor.execute(sql, parameters)
-        for _, trigger in triggers:
-            cursor.execute(trigger)
-
-
 def test_a_row_from_before_tracking_is_known_as_far_back_as_its_changes():
-    _without_triggers("INSERT INTO loans_shelf (mark, row) VALUES ('a', 1), ('b', 5)")
+    without_triggers("loans_shelf", "INSERT INTO loans_shelf (mark, row) VALUES ('a', 1), ('b', 5)")
     shelf = Shelf.objects.get(mark="a")
     with pytest.raises(NotRecorded, match="nothing is recorded"):
         as_of(shelf, 1)
