@@ -15,7 +15,21 @@ from benchmarks import machine, report
 
 TRACKING = ("track", "track_translate", "track_log", "past", "bootstrap")
 PEERS = ("peers.simple_history", "peers.auditlog", "peers.reversion", "peers.easyaudit")
-WORKS = ("append", "index", "create", "bulk", *TRACKING, *PEERS, "fold", "replay", "follow", "memory")
+WORKS = (
+    "append",
+    "index",
+    "create",
+    "bulk",
+    "inline",
+    *TRACKING,
+    *PEERS,
+    "fold",
+    "keys",
+    "replay",
+    "follow",
+    "memory",
+    "growth",
+)
 HERE = Path(__file__).parent
 
 

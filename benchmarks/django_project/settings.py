@@ -8,6 +8,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "eventfold.django",
     "benchmarks.django_project.feed",
+    "benchmarks.django_project.lending",
     "benchmarks.django_project.library",
     "benchmarks.django_project.stock",
     "benchmarks.django_project.wide",
