@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help system env build build-cpp demo serve test test-cpp test-python test-pythons compat lint stubs sanitize bench sdist clean
+.PHONY: help system env build build-cpp demo serve test test-cpp test-python test-pythons compat faults lint stubs sanitize bench sdist clean
 
 help:            ## Show this list
 	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ test-pythons:    ## Tests under each of Python 3.10 to 3.13 that is here
 
 compat: build    ## Django's own test suite, with every model tracked and without, compared
 	$(BIN)/python -m tests.compat
+
+faults: build    ## Kill writers, followers and replays 200 times at random moments, then verify
+	EVENTFOLD_KILLS=200 $(BIN)/python -m pytest -q -s -n 0 tests/django/test_killed.py
 
 lint: build stubs  ## ruff, mypy, clang-format, stubs
 	$(BIN)/ruff check .
