@@ -60,12 +60,14 @@ class TextAsString {
 
 // Python 3.10 tells no code, so the message must do.
 int code_of_message(std::string_view message) {
-  constexpr std::array<std::pair<std::string_view, int>, 8> known{{
+  constexpr std::array<std::pair<std::string_view, int>, 10> known{{
       {"database is locked", 5},
       {"database table is locked", 6},
       {"database schema is locked", 6},
       {"attempt to write a readonly database", 8},
+      {"disk I/O error", 10},
       {"database disk image is malformed", 11},
+      {"database or disk is full", 13},
       {"unable to open database file", 14},
       {"eventfold: ", 1811},
       {"file is not a database", 26},

@@ -80,6 +80,8 @@ class Connection {
 
   // True while a fold calls out to a handler: an append would then change what is being folded, and is refused.
   bool folding = false;
+  // Whether a COMMIT from now on rolls back, and fails, where the connection can do that.
+  virtual void refuse_commit(bool /*refused*/) noexcept {}
 };
 
 // Opens a database file with the SQLite that this build uses. Throws DatabaseError.

@@ -197,6 +197,11 @@ bool SqliteConnection::in_transaction() { return sqlite3_get_autocommit(handle()
 
 std::int64_t SqliteConnection::changes() { return sqlite3_changes64(handle()); }
 
+void SqliteConnection::refuse_commit(bool refused) noexcept {
+  if (handle_ == nullptr || (is_file_ && generation_ != fork_generation())) return;
+  sqlite3_commit_hook(handle_, refused ? [](void*) { return 1; } : static_cast<int (*)(void*)>(nullptr), nullptr);
+}
+
 void SqliteConnection::register_functions() {
   using Holder = std::shared_ptr<Visit>;
   auto* holder = new Holder(visit_);

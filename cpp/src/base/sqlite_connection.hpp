@@ -50,6 +50,7 @@ class SqliteConnection final : public ManagedConnection {
   void execute_untriggered(const std::string& sql) override;
   bool in_transaction() override;
   std::int64_t changes() override;
+  void refuse_commit(bool refused) noexcept override;
   std::unique_ptr<Connection> open_reader() override;
   bool closed() const noexcept override { return handle_ == nullptr; }
 

@@ -57,6 +57,18 @@ void throw_sqlite_error(int code, const std::string& message, bool writing) {
                          sqlite_says);
       }
       break;
+    case SQLITE_FULL:
+      throw SqliteError(
+          "the disk is full, or the database at its greatest size; nothing of this was written: make room "
+          "and try again" +
+              sqlite_says,
+          code);
+    case SQLITE_IOERR:
+      throw SqliteError(
+          "the disk failed, and nothing of this was written: look at it, and at what the system says of it "
+          "(SQLite: " +
+              message + ", error " + std::to_string(code) + ")",
+          code);
     case SQLITE_ERROR:
       if (names_our_table(message)) {
         throw LogNotFound("the database has no event log; run `manage.py migrate` (Django), or install() of the log" +

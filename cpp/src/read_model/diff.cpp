@@ -63,6 +63,7 @@ class Comparison : public RowVisitor {
     }
   }
 
+  const ProjectionSpec& spec() const { return fold_.spec(); }
   std::int64_t rows() const { return rows_; }
   bool is_doubled(std::size_t row) const { return doubled_.contains(row); }
   // Whether the table has no row of a key that the fold has.
@@ -151,6 +152,14 @@ class Report : public Differences {
   std::size_t limit_;
 };
 
+void read_table(Connection& connection, const TableSql& sql, Comparison& comparison) {
+  try {
+    connection.visit(sql.select_all, sql.from, {}, comparison);
+  } catch (const DatabaseError&) {
+    rethrow_table_error(comparison.spec());
+  }
+}
+
 void sort_by_key(const Fold& fold, std::vector<std::size_t>& rows) {
   const std::size_t parts = fold.spec().key.size();
   std::sort(rows.begin(), rows.end(), [&](std::size_t left, std::size_t right) {
@@ -184,7 +193,7 @@ Compared find_differences(Connection& connection, const Fold& fold, std::size_t 
   const TableSql sql(fold.spec());
   Report report(fold, limit);
   Comparison comparison(fold, report);
-  connection.visit(sql.select_all, sql.from, {}, comparison);
+  read_table(connection, sql, comparison);
 
   std::vector<std::size_t> missing;
   for (std::size_t row = 0; row < fold.slots(); ++row) {
@@ -200,7 +209,7 @@ Written write_difference(Connection& connection, const Fold& fold) {
   const TableSql sql(fold.spec());
   ToWrite differences;
   Comparison comparison(fold, differences);
-  connection.visit(sql.select_all, sql.from, {}, comparison);
+  read_table(connection, sql, comparison);
 
   std::vector<std::size_t> missing;
   for (std::size_t row = 0; row < fold.slots(); ++row) {

@@ -155,7 +155,11 @@ void fold_range(Connection& connection, Fold& fold, const ScanTypes& types, Posi
     scan_events(connection, types, after, until, sink);
   } else {
     const FoldingGuard guard(connection);
-    scan_copied_events(connection, types, after, until, sink);
+    scan_copied_events(connection, types, after, until, [&](int plan, const EventView& event) {
+      fold.feed(plan, event);
+      guard.check(fold.spec(),
+                  {event.position, event.created, fold.spec().events[static_cast<std::size_t>(plan)].type, {}});
+    });
   }
   fold.finish();
 }

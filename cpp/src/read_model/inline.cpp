@@ -20,6 +20,15 @@ class RowLoader {
       : connection_(connection), spec_(spec), sql_(sql) {}
 
   bool operator()(std::span<const CellView> key, std::vector<CellView>& columns) {
+    try {
+      return load(key, columns);
+    } catch (const DatabaseError&) {
+      rethrow_table_error(spec_);
+    }
+  }
+
+ private:
+  bool load(std::span<const CellView> key, std::vector<CellView>& columns) {
     parameters_.clear();
     for (std::size_t part = 0; part < key.size(); ++part) {
       parameters_.push_back(value_of(spec_.key[part].kind, key[part]));
@@ -41,7 +50,6 @@ class RowLoader {
     return true;
   }
 
- private:
   Connection& connection_;
   const ProjectionSpec& spec_;
   const TableSql& sql_;
@@ -110,6 +118,7 @@ class InlineReadModels::Model {
       fold.set_handler([&](Fold::Row& row, const EventView& event) {
         FoldingGuard guard(connection);
         projection_.handler(row, event);
+        guard.check(spec(), event);
       });
     }
     std::string_view last_type;

@@ -1,8 +1,22 @@
 #include "read_model/row_writer.hpp"
 
+#include "base/sqlite_api.hpp"
 #include "eventfold/error.hpp"
+#include "eventfold/sqlite_error.hpp"
 
 namespace eventfold {
+
+namespace {
+
+// A full or failing disk is no fault of the row; SQLite may have rolled the whole transaction back.
+bool is_fault_of_the_row(const DatabaseError& error) {
+  const auto* sqlite = dynamic_cast<const SqliteError*>(&error);
+  if (sqlite == nullptr) return true;
+  const int code = sqlite->code & 0xff;
+  return code != SQLITE_FULL && code != SQLITE_IOERR && code != SQLITE_INTERRUPT;
+}
+
+}  // namespace
 
 void ReadModelWriter::insert(std::size_t row) {
   values_.clear();
@@ -48,13 +62,18 @@ void ReadModelWriter::add_columns(std::size_t row) {
 }
 
 void ReadModelWriter::run(Statement*& statement, const std::string& sql) {
-  if (statement == nullptr) statement = &connection_.prepare(sql);
+  try {
+    if (statement == nullptr) statement = &connection_.prepare(sql);
+  } catch (const DatabaseError&) {
+    rethrow_table_error(fold_.spec());
+  }
   ResetGuard guard(*statement);
   try {
     statement->bind(values_);
     while (statement->step()) {
     }
   } catch (const DatabaseError& error) {
+    if (!is_fault_of_the_row(error)) throw;
     throw ProjectionError("The table of " + fold_.spec().name +
                           " does not take a row that follows from the log: " + error.what());
   }

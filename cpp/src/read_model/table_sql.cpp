@@ -1,5 +1,7 @@
 #include "read_model/table_sql.hpp"
 
+#include "eventfold/error.hpp"
+
 namespace eventfold {
 
 namespace {
@@ -13,12 +15,14 @@ std::string quoted(const std::string& name) {
   return text + '"';
 }
 
+// `before`: of each name. In an expression it has to be the table: SQLite takes a name in quotes that is no column for
+// a text.
 template <class Items>
-std::string list(const Items& items, const char* separator, const char* suffix) {
+std::string list(const Items& items, const std::string& before, const char* separator, const char* suffix) {
   std::string text;
   for (const auto& item : items) {
     if (!text.empty()) text += separator;
-    text += quoted(item.column) + suffix;
+    text += before + quoted(item.column) + suffix;
   }
   return text;
 }
@@ -27,18 +31,34 @@ std::string list(const Items& items, const char* separator, const char* suffix) 
 
 TableSql::TableSql(const ProjectionSpec& spec) {
   const std::string table = quoted(spec.table);
-  const std::string keys = list(spec.key, ", ", "");
-  const std::string columns = list(spec.columns, ", ", "");
-  const std::string by_key = " WHERE " + list(spec.key, " AND ", " = ?");
-  const std::string both = columns.empty() ? keys : keys + ", " + columns;
-  select_all = both;
+  const std::string of_table = table + ".";
+  const std::string keys = list(spec.key, of_table, ", ", "");
+  const std::string columns = list(spec.columns, of_table, ", ", "");
+  const std::string by_key = " WHERE " + list(spec.key, of_table, " AND ", " = ?");
+  select_all = columns.empty() ? keys : keys + ", " + columns;
   from = "FROM " + table;
   select_row = "SELECT " + (columns.empty() ? "1" : columns) + " FROM " + table + by_key;
-  insert_row = "INSERT INTO " + table + " (" + both + ") VALUES (";
+  insert_row = "INSERT INTO " + table + " (" + list(spec.key, "", ", ", "");
+  for (const auto& column : spec.columns) insert_row += ", " + quoted(column.column);
+  insert_row += ") VALUES (";
   for (std::size_t index = 0; index < spec.key.size() + spec.columns.size(); ++index) insert_row += index ? ", ?" : "?";
   insert_row += ")";
-  if (!columns.empty()) update_row = "UPDATE " + table + " SET " + list(spec.columns, ", ", " = ?") + by_key;
-  delete_row = "DELETE FROM " + table + " WHERE " + list(spec.key, " AND ", " IS ?");
+  if (!columns.empty()) update_row = "UPDATE " + table + " SET " + list(spec.columns, "", ", ", " = ?") + by_key;
+  delete_row = "DELETE FROM " + table + " WHERE " + list(spec.key, of_table, " AND ", " IS ?");
+}
+
+void rethrow_table_error(const ProjectionSpec& spec) {
+  try {
+    throw;
+  } catch (const DatabaseError& error) {
+    const std::string_view message = error.what();
+    if (!message.starts_with("no such table: ") && !message.starts_with("no such column: ") &&
+        message.find(" has no column named ") == std::string_view::npos) {
+      throw;
+    }
+    throw ProjectionError("The table of " + spec.name + " is missing, or is not as its class says: run `manage.py " +
+                          "migrate`, by the code that is running (" + error.what() + ")");
+  }
 }
 
 Value value_of(Kind kind, const CellView& cell) {

@@ -24,4 +24,8 @@ Value value_of(Kind kind, const CellView& cell);
 // What was stored, as the fold keeps it; its bytes are the value's.
 CellView cell_of(Kind kind, const Value& value);
 
+// Throws the error that is being handled, as a ProjectionError where it says that the table is missing, or is not as
+// the specification says.
+[[noreturn]] void rethrow_table_error(const ProjectionSpec& spec);
+
 }  // namespace eventfold

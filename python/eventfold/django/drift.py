@@ -14,13 +14,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from eventfold import _core
 from eventfold.django import shadow
-from eventfold.django.event_views import table_names
 from eventfold.django.following.keepers import after_replay
 from eventfold.django.gate import native
 from eventfold.django.projector_replay import ProjectorReplay
 from eventfold.django.projectors import kept_together
 from eventfold.django.read_model_state import state_of
-from eventfold.django.replay import NativeReplay, Progress, Replayed, is_projected
+from eventfold.django.replay import NativeReplay, Progress, Replayed, is_projected, require_table
 from eventfold.django.transactions import DeferredAtomic, ImmediateAtomic
 from eventfold.errors import ProjectionError, WrongLog
 
@@ -118,17 +117,14 @@ def _reached(models: list[Any], connection: BaseDatabaseWrapper) -> list[int]:
 
     Raises an error for rows that were not made by the present definition from this log.
     """
-    alias, tables = connection.alias, table_names(connection)
+    alias = connection.alias
     unfolded = native(connection, "eventfold: unfolded", _core.Log.unfolded)
     # what triggers or other programs recorded, the inline read models may not have seen yet
     seen = unfolded[0] if unfolded else native(connection, "eventfold: head", _core.Log.head)
     reached = []
     for model in models:
         label = model._meta.label
-        if model._meta.db_table not in tables:
-            raise ProjectionError(
-                f"{label} has no table in the database {alias!r}: run `manage.py migrate --database {alias}`"
-            )
+        require_table(model, connection)
         state = state_of(model, alias)
         if state.problem:
             raise (WrongLog if state.foreign else ProjectionError)(

@@ -9,6 +9,7 @@ from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from eventfold import _core
+from eventfold.django.event_views import table_names
 from eventfold.django.gate import native
 from eventfold.django.handlers import stating_the_event
 from eventfold.django.projector_replay import replay_projectors
@@ -53,6 +54,8 @@ def replay(model: Any, using: str, threads: int = 2, progress: Progress | None =
     the replay with the live tables as they were. Raises ProjectionError, CorruptLog, WrongLog.
     """
     connection = connections[using]
+    native(connection, "eventfold: head", _core.Log.head)  # without a log that is what is missing
+    require_table(model, connection)
     if is_projected(model):
         return [_replay_projection(model, connection, threads, progress)]
     labels, projectors = kept_together(model._meta.label)
@@ -61,6 +64,15 @@ def replay(model: Any, using: str, threads: int = 2, progress: Progress | None =
     models = [apps.get_model(label) for label in labels]
     head, written = replay_projectors(models, projectors, connection, progress)
     return [Replayed(each, *counts, head) for each, counts in zip(models, written, strict=True)]
+
+
+def require_table(model: Any, connection: BaseDatabaseWrapper) -> None:
+    """Raise ProjectionError for a model without a table: whoever reads a long log should know it before."""
+    alias = connection.alias
+    if model._meta.db_table not in table_names(connection):
+        raise ProjectionError(
+            f"{model._meta.label} has no table in the database {alias!r}: run `manage.py migrate --database {alias}`"
+        )
 
 
 def _replay_projection(
