@@ -1,5 +1,6 @@
 """Event sourcing at native speed: an append-only log, and folds of it."""
 
+from eventfold.aggregates import ArrayAgg, Avg, Histogram, Top
 from eventfold.errors import (
     ConcurrencyError,
     CorruptLog,
@@ -29,6 +30,8 @@ __all__ = [
     "ANY",
     "NO_STREAM",
     "STREAM_EXISTS",
+    "ArrayAgg",
+    "Avg",
     "ConcurrencyError",
     "CorruptLog",
     "Count",
@@ -37,6 +40,7 @@ __all__ = [
     "EventfoldError",
     "Filtered",
     "First",
+    "Histogram",
     "IdempotencyConflict",
     "ImmutableEvent",
     "InvalidEvent",
@@ -51,6 +55,7 @@ __all__ = [
     "ReadOnlyLog",
     "RecordedEvent",
     "Sum",
+    "Top",
     "Trunc",
     "UnknownEventType",
     "UnsupportedSchema",

@@ -240,7 +240,7 @@ def _fold_spec(
     def source_of(operation: Operation, source: Source, field: str | None, options: dict[str, Any]) -> list[Any]:
         conditions = operation.conditions_of(source)
         compiled = compile_filter(compare, *conditions)
-        name = use(source, field, conditions=conditions)
+        name = use(source, field, options.get("label"), conditions=conditions)
         if compiled is not None:
             options = {**options, "filter": compiled}
         return [name, field, options] if options else [name, field]
@@ -255,8 +255,9 @@ def _fold_spec(
         "columns": [
             {
                 "column": column,
-                "kind": "integer" if operation.op == "count" else "any",
+                "kind": operation.kind,
                 "op": operation.op,
+                **operation.options,
                 "from": [source_of(operation, *term) for term in operation.terms()],
                 "cleared_by": [selection(source) for source in operation.cleared_by],
                 "initial": operation.initial,

@@ -65,6 +65,8 @@ class Operation:
 
     op: ClassVar[str]
     default: ClassVar[Any] = None
+    kind: ClassVar[str] = "any"
+    """Of a column that is not declared elsewhere."""
 
     sources: tuple[tuple[Source, str | None], ...]
     cleared_by: tuple[Source, ...] = field(default=())
@@ -87,6 +89,15 @@ class Operation:
     def conditions_of(self, source: Source) -> tuple[Any, ...]:
         """Return the conditions, some of which may be None, that must all hold for an event of one of its sources."""
         return self.filter, condition_of(source)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return what the specification says of the column beside its sources."""
+        return {}
+
+    def fields(self) -> Iterator[tuple[Source, str]]:
+        """Yield each field that it reads, with its source."""
+        yield from ((source, name) for source, name in self.sources if name is not None)
 
     def terms(self) -> Iterator[tuple[Source, str | None, dict[str, Any]]]:
         """Yield each source with its field, and what the specification says of it beside its conditions."""
@@ -116,6 +127,7 @@ class Count(Operation):
 
     op = "count"
     default = 0
+    kind = "integer"
 
     @classmethod
     def _read(cls, sources: tuple[Any, ...]) -> list[Term]:

@@ -17,7 +17,9 @@
 
 namespace eventfold {
 
-enum class Operation : std::uint8_t { count, sum, min, max, first, latest, handler };
+enum class Operation : std::uint8_t { count, sum, min, max, first, latest, handler, list, set, histogram, top };
+// Whether its column holds many values, as JSON.
+constexpr bool is_collection(Operation operation) { return operation >= Operation::list; }
 
 // What a cell holds. The first five are database values; a boolean is stored as 0 or 1, a number beyond 64 bits and a
 // JSON list or object as text.
@@ -111,14 +113,18 @@ struct KeySpec {
 struct ColumnSpec {
   struct Source : SelectionSpec {
     std::string field;  // empty for count and constants; "position" and "created" are every event's
-    // Of a sum: the value is subtracted, or this is added whatever the event says.
+    // Of a sum: the value is subtracted, or this is added whatever the event says. Of a histogram: it is taken off.
     bool negative = false;
     std::optional<std::int64_t> constant;
+    std::string label;  // of top: the field that is kept beside the value
   };
   std::string column;
   Kind kind = Kind::any;
   int places = 0;
   Operation operation = Operation::latest;
+  std::size_t limit = 0;         // of list, set and top: how many values they keep
+  bool labelled = false;         // of top: each source has a label
+  Bucket bucket = Bucket::none;  // of a collection: its values are spans of time
   std::vector<Source> from;
   std::vector<SelectionSpec> cleared_by;
   OwnedCell initial;
@@ -203,7 +209,8 @@ class Fold {
   bool alive(std::size_t row) const;
   bool loaded(std::size_t row) const;  // the loader knew it
   CellView key(std::size_t row, std::size_t part) const;
-  // As it is stored: a decimal sum as a number, a boolean as such.
+  // As it is stored: a decimal sum as a number, a boolean as such, a collection as its JSON (which is printed when it
+  // is asked for, so not from several threads at once).
   CellView column(std::size_t row, std::size_t column) const;
   std::optional<std::size_t> find(std::span<const CellView> key) const;
 

@@ -1,13 +1,17 @@
-// A cell of a fold's table: 16 bytes; bytes longer than that in a buffer of its own, which is used again.
+// A cell of a fold's table: 16 bytes; bytes longer than that in a buffer of its own, which is used again. Or a
+// collection, which is json to those who do not ask for it.
 #pragma once
 
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <new>
 
 #include "eventfold/projection.hpp"
 
 namespace eventfold {
+
+class Collection;
 
 class Cell {
  public:
@@ -24,12 +28,15 @@ class Cell {
   std::uint8_t flags = 0;
 
  private:
-  bool owns_ = false;  // data_ is a buffer, even where the type is null: its capacity stands before it
+  // A buffer even where the type is null: its capacity stands before it.
+  enum class Owns : std::uint8_t { nothing, buffer, collection };
+  Owns owns_ = Owns::nothing;
   std::uint32_t size_ = 0;
   union {
     std::int64_t integer_;
     double real_;
     char* data_;
+    Collection* collection_;
   };
 
  public:
@@ -63,8 +70,12 @@ class Cell {
   void add_unchecked(std::int64_t number) { integer_ += number; }
 
   [[gnu::always_inline]] void prefetch_bytes() const {
-    if (owns_) __builtin_prefetch(data_);
+    if (owns_ != Owns::nothing) __builtin_prefetch(data_);
   }
+
+  // Null: it has none.
+  Collection* collection() const { return owns_ == Owns::collection && type == CellType::json ? collection_ : nullptr; }
+  void adopt(std::unique_ptr<Collection> collection);
 
   CellView view() const {
     CellView view;
@@ -84,7 +95,7 @@ class Cell {
       integer_ = value.integer;
       return;
     }
-    if (!owns_ || capacity() < value.size) grow(value.size);
+    if (owns_ != Owns::buffer || capacity() < value.size) grow(value.size);
     if (value.size != 0) std::memcpy(data_, value.data, value.size);
     size_ = value.size;
     type = value.type;
@@ -104,20 +115,25 @@ class Cell {
     if (block == nullptr) throw std::bad_alloc();
     std::memcpy(block, &wanted, sizeof wanted);
     data_ = block + sizeof wanted;
-    owns_ = true;
+    owns_ = Owns::buffer;
   }
   void release() {
-    if (owns_) std::free(data_ - sizeof(std::uint32_t));
-    owns_ = false;
+    if (owns_ != Owns::nothing) give_back();
+    owns_ = Owns::nothing;
     size_ = 0;
   }
+  void give_back() {
+    if (owns_ == Owns::buffer) return std::free(data_ - sizeof(std::uint32_t));
+    delete_collection();
+  }
+  void delete_collection();
   void take(Cell& other) noexcept {
     type = other.type;
     flags = other.flags;
     owns_ = other.owns_;
     size_ = other.size_;
     integer_ = other.integer_;
-    other.owns_ = false;
+    other.owns_ = Owns::nothing;
     other.type = CellType::null;
   }
 };

@@ -4,6 +4,7 @@
 #include "eventfold/projection.hpp"
 #include "fold/bucket.hpp"
 #include "fold/created.hpp"
+#include "fold/gather.hpp"
 #include "fold/operations.hpp"
 #include "fold/pending.hpp"
 #include "fold/plan.hpp"
@@ -54,6 +55,7 @@ class Fold::Impl {
     key_.resize(spec->key.size());
     for (const KeySpec& part : spec->key) has_buckets_ = has_buckets_ || part.bucket != Bucket::none;
     bucket_bytes_.resize(spec->key.size());
+    for (const Plan& plan : plans) has_collections_ = has_collections_ || !plan.gathers.empty();
   }
 
   void apply(Plan& plan, const EventView& event) {
@@ -136,7 +138,11 @@ class Fold::Impl {
   }
 
   void clear() {
-    table.clear();
+    if (has_collections_) {
+      table = Table(spec->key.size(), spec->columns.size());  // they are not kept for the next rows
+    } else {
+      table.clear();
+    }
     pending_.clear();
     alive = 0;
     handler = nullptr;
@@ -176,9 +182,35 @@ class Fold::Impl {
           action.field == Plan::kNoField ? action.constant : fitted(action.fit, value_of(event, action.field));
       eventfold::apply(spec->columns[action.column], table.column(row, action.column), value, relative);
     }
+    if (!plan.gathers.empty()) [[unlikely]]
+      gather_into(event, row);
     // nothing that happens to a row that is not there may show when it is made
     if (!(state & Cell::row_alive) && !relative) start_row(row, false);
     return row;
+  }
+
+  [[gnu::noinline]] void gather_into(const Decoded& event, std::uint32_t row) {
+    for (const auto& each : event.plan.gathers) {
+      if (each.needs & ~event.holds) continue;
+      const ColumnSpec& column = spec->columns[each.column];
+      Collection::Item item;
+      item.value = value_of(event, each.field);
+      item.count = each.count;
+      if (column.labelled) item.label = value_of(event, each.label);
+      if (item.label.type == CellType::absent) item.label = CellView();
+      if (column.bucket != Bucket::none && item.value.has_bytes() && item.value.type != CellType::absent) {
+        item.value = span_of(column, item.value);
+      }
+      gather(column, table.column(row, each.column), item);
+    }
+  }
+
+  CellView span_of(const ColumnSpec& column, const CellView& moment) {
+    if (moment.type != CellType::text || !begin_of(column.bucket, Kind::date, moment.view(), span_bytes_)) {
+      throw ProjectionError("the column \"" + column.column + "\" takes the " +
+                            (column.bucket == Bucket::hour ? "hour" : "date") + " of something that has none");
+    }
+    return CellView(CellType::text, span_bytes_);
   }
 
   void run_oldest() {
@@ -291,6 +323,8 @@ class Fold::Impl {
 
   std::vector<CellView> key_;
   bool has_buckets_ = false;
+  bool has_collections_ = false;
+  std::string span_bytes_;
   std::vector<std::string> bucket_bytes_;  // of the key's parts
   std::vector<CellView> loaded_;
   std::string created_;
@@ -302,9 +336,7 @@ namespace {
 class TableRow : public Fold::Row {
  public:
   TableRow(const ProjectionSpec& spec, Table& table, std::uint32_t row) : spec_(spec), table_(table), row_(row) {}
-  CellView get(std::size_t column) const override {
-    return stored(spec_.columns[column], table_.column(row_, column).view());
-  }
+  CellView get(std::size_t column) const override { return stored(spec_.columns[column], table_.column(row_, column)); }
   CellView key(std::size_t part) const override { return table_.key(row_, part).view(); }
   void set(std::size_t column, CellView value) override {
     load(spec_.columns[column], table_.column(row_, column), value);
@@ -363,7 +395,7 @@ bool Fold::alive(std::size_t row) const { return impl_->table.state(row) & Cell:
 bool Fold::loaded(std::size_t row) const { return impl_->table.state(row) & Cell::row_loaded; }
 CellView Fold::key(std::size_t row, std::size_t part) const { return impl_->table.key(row, part).view(); }
 CellView Fold::column(std::size_t row, std::size_t column) const {
-  return stored(impl_->spec->columns[column], impl_->table.column(row, column).view());
+  return stored(impl_->spec->columns[column], impl_->table.column(row, column));
 }
 std::optional<std::size_t> Fold::find(std::span<const CellView> key) const {
   const std::uint32_t row = impl_->table.find(key);

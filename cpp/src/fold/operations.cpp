@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "eventfold/error.hpp"
+#include "fold/gather.hpp"
 
 namespace eventfold {
 
@@ -112,6 +113,10 @@ void combine(const ColumnSpec& column, Cell& cell, const CellView& value, bool r
       cell.set(value);
       return;
     case Operation::handler:
+    case Operation::list:
+    case Operation::set:
+    case Operation::histogram:
+    case Operation::top:
       return;
   }
 }
@@ -125,7 +130,17 @@ CellView stored(const ColumnSpec& column, const CellView& cell) {
   return CellView(static_cast<double>(cell.integer) / static_cast<double>(unit));
 }
 
+CellView stored(const ColumnSpec& column, const Cell& cell) {
+  if (const Collection* const collection = cell.collection()) return CellView(CellType::json, collection->text());
+  return stored(column, cell.view());
+}
+
 void load(const ColumnSpec& column, Cell& cell, const CellView& value) {
+  // what was given out comes back, and is kept: its bytes may be the collection's own
+  if (const Collection* const collection = cell.collection();
+      collection != nullptr && value.type == CellType::json && value.view() == collection->text()) {
+    return;
+  }
   if (!is_decimal_sum(column) || !is_number(value)) return cell.set(value);
   std::int64_t units = 0;
   if (units_of(column, value, units)) {
@@ -158,6 +173,7 @@ void clear(const ColumnSpec& column, Cell& cell) {
 }
 
 void merge(const ColumnSpec& column, Cell& cell, const Cell& later) {
+  if (is_collection(column.operation)) return merge_collections(column, cell, later);
   if (later.flags & Cell::absolute) {
     cell.set(later.view());
   } else if (later.flags & Cell::touched) {

@@ -14,6 +14,8 @@ bool comparable(const CellView& left, const CellView& right);
 // A sum of decimals is kept as an integer of 10^-places units, as long as it has at most 15 digits; this is what its
 // column holds.
 CellView stored(const ColumnSpec& column, const CellView& cell);
+// The same; of a collection, its text.
+CellView stored(const ColumnSpec& column, const Cell& cell);
 // The other way round, for a cell that was read from its column.
 void load(const ColumnSpec& column, Cell& cell, const CellView& value);
 

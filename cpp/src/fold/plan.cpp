@@ -29,13 +29,19 @@ Plan::Plan(const ProjectionSpec& spec, const EventSpec& event)
     }
     for (const auto& source : column.from) {
       if (source.type != type) continue;
+      const ConditionSet needed = needs(source.filter);
+      makes_row = makes_row || needed == 0;
+      makes_row_if |= needed;
+      if (is_collection(column.operation)) {
+        gathers.push_back(
+            {index, field_named(source.field), field_named(source.label), source.negative ? -1 : 1, needed});
+        continue;
+      }
       const bool counts = column.operation == Operation::count;
       Fit fit = counts ? Fit::as_it_is : fit_of(column.kind, spec.kind_of(type, source.field));
       if (source.negative) fit = column.kind == Kind::real ? Fit::negative_real : Fit::negative;
       const int field = counts ? kNoField : field_named(source.field);
-      actions.push_back({index, field, fit, constant_of(column, source), needs(source.filter)});
-      makes_row = makes_row || actions.back().needs == 0;
-      makes_row_if |= actions.back().needs;
+      actions.push_back({index, field, fit, constant_of(column, source), needed});
     }
   }
   for (const SelectionSpec& deletion : spec.delete_on) {

@@ -27,6 +27,14 @@ struct Plan {
     CellView constant;  // where there is no field
     ConditionSet needs;
   };
+  // What goes to a collection.
+  struct Gather {
+    std::size_t column;
+    int field;
+    int label;
+    std::int64_t count;
+    ConditionSet needs;
+  };
   struct Clear {
     std::size_t column;
     ConditionSet needs;
@@ -41,6 +49,7 @@ struct Plan {
   std::vector<Condition> conditions;
   std::vector<Clear> clears;
   std::vector<Action> actions;
+  std::vector<Gather> gathers;
   bool conditional = false;  // there are conditions
   bool handled = false;
   // Whatever the conditions say, or if one of these is true.

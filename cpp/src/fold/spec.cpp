@@ -8,6 +8,7 @@
 
 #include "eventfold/error.hpp"
 #include "eventfold/projection.hpp"
+#include "fold/collection_spec.hpp"
 
 namespace eventfold {
 
@@ -42,7 +43,8 @@ int places_of(element parent) {
   return static_cast<int>(places);
 }
 
-constexpr std::string_view kOperations[] = {"count", "sum", "min", "max", "first", "latest", "handler"};
+constexpr std::string_view kOperations[] = {"count",   "sum",  "min", "max",       "first", "latest",
+                                            "handler", "list", "set", "histogram", "top"};
 
 Operation operation_of(element parent) {
   const auto name = need<std::string_view>(parent, "op");
@@ -211,7 +213,9 @@ void read_options(element options, const ColumnSpec& column, ColumnSpec::Source&
     if (number.get(value) != simdjson::SUCCESS) refuse("a \"constant\" is no integer within 64 bits");
     source.constant = value;
   }
-  if ((source.negative || source.constant) && column.operation != Operation::sum) {
+  read_label(options, column, source);
+  const bool signs = column.operation == Operation::sum || column.operation == Operation::histogram;
+  if ((source.negative && !signs) || (source.constant && column.operation != Operation::sum)) {
     refuse("only a sum has signs and constants, and not the column " + column.column);
   }
 }
@@ -222,6 +226,10 @@ ColumnSpec column_of(element item) {
   column.kind = kind_of(item);
   column.places = places_of(item);
   column.operation = operation_of(item);
+  if (is_collection(column.operation)) {
+    column.bucket = bucket_of(item);
+    read_collection(item, column);
+  }
   for (element pair : need<array>(item, "from")) {
     std::string_view type, field;
     ColumnSpec::Source source;
@@ -237,6 +245,7 @@ ColumnSpec column_of(element item) {
     source.type = type;
     source.field = field;
     if (source.constant && !source.field.empty()) refuse("a source of " + column.column + " is a field and a constant");
+    column.labelled = column.labelled || !source.label.empty();
     column.from.push_back(std::move(source));
   }
   column.cleared_by = selections_of(item, "cleared_by");
@@ -308,6 +317,10 @@ void check_kinds(const ProjectionSpec& spec) {
   }
   for (const ColumnSpec& column : spec.columns) {
     if (column.operation == Operation::count || column.operation == Operation::handler) continue;
+    if (is_collection(column.operation)) {
+      check_collection(spec, column);
+      continue;
+    }
     for (const auto& source : column.from) {
       const Kind kind = spec.kind_of(source.type, source.field);
       if (!takes(column.kind, kind)) {
@@ -349,6 +362,9 @@ void check_names(const ProjectionSpec& spec) {
     for (const auto& source : column.from) {
       if (!source.field.empty() && !has_field(source.type, source.field)) {
         refuse("the event " + source.type + " has no field \"" + source.field + "\" for the column " + column.column);
+      }
+      if (!source.label.empty() && !has_field(source.type, source.label)) {
+        refuse("the event " + source.type + " has no field \"" + source.label + "\" for the column " + column.column);
       }
     }
   }
@@ -430,8 +446,9 @@ bool ProjectionSpec::uses(std::string_view pseudo_field) const {
   return !handlers.empty() || in_a_condition ||
          std::any_of(key.begin(), key.end(), [&](const KeySpec& part) { return part.field == pseudo_field; }) ||
          std::any_of(columns.begin(), columns.end(), [&](const ColumnSpec& column) {
-           return std::any_of(column.from.begin(), column.from.end(),
-                              [&](const ColumnSpec::Source& source) { return source.field == pseudo_field; });
+           return std::any_of(column.from.begin(), column.from.end(), [&](const ColumnSpec::Source& source) {
+             return source.field == pseudo_field || source.label == pseudo_field;
+           });
          });
 }
 

@@ -9,6 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from eventfold.django.aggregates import ArrayAgg as ArrayAgg
+    from eventfold.django.aggregates import Avg as Avg
+    from eventfold.django.aggregates import Histogram as Histogram
+    from eventfold.django.aggregates import Top as Top
     from eventfold.django.events import Event as Event
     from eventfold.django.following.waiting import NotYetFollowed as NotYetFollowed
     from eventfold.django.following.waiting import wait_for as wait_for
@@ -52,6 +56,10 @@ _MODULES = {
     "Max": "read_models",
     "First": "read_models",
     "Latest": "read_models",
+    "ArrayAgg": "aggregates",
+    "Histogram": "aggregates",
+    "Top": "aggregates",
+    "Avg": "aggregates",
     "Filtered": "read_models",
     "on": "read_models",
     "projector": "projectors",
@@ -85,6 +93,10 @@ __all__ = [  # noqa: RUF022
     "Max",
     "First",
     "Latest",
+    "ArrayAgg",
+    "Histogram",
+    "Top",
+    "Avg",
     "Filtered",
     "on",
     "projector",

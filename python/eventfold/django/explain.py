@@ -22,8 +22,12 @@ _OPERATIONS = {
     "max": "greatest",
     "first": "first",
     "latest": "latest",
+    "list": "last {limit} of",
+    "set": "different values, the least {limit}, of",
+    "histogram": "count of each",
+    "top": "greatest {limit} of",
 }
-_SAID = {"column", "kind", "places", "op", "from", "cleared_by", "initial"}
+_SAID = {"column", "kind", "places", "op", "from", "cleared_by", "initial", "limit", "trunc"}
 _TESTS = {"exact": "=", "in": "in", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _LIFECYCLES = {
     "inline": "Kept inline: right when the append of an event returns, in the same transaction.",
@@ -67,8 +71,8 @@ def column_in_words(column: dict[str, Any], has_handlers: bool) -> str:
     if column["op"] == "handler":
         words = f"set in Python; {begins}" if has_handlers else f"nothing sets it: always {initial}"
     else:
-        operation = _OPERATIONS.get(column["op"], f"{column['op']} of")
-        words = f"{operation} {_sources(column['from'])}; {begins}"
+        operation = _OPERATIONS.get(column["op"], f"{column['op']} of").format(limit=column.get("limit"))
+        words = f"{operation} {_sources(column['from'], column.get('trunc'))}; {begins}"
     if column["cleared_by"]:
         words += f", and again with each {_or(_selections(column['cleared_by']))}"
     for name in sorted(column.keys() - _SAID):
@@ -76,13 +80,19 @@ def column_in_words(column: dict[str, Any], has_handlers: bool) -> str:
     return words
 
 
-def _sources(sources: list[list[Any]]) -> str:
-    """Of [type, field], or [type, field, {"filter": condition}]."""
+def _sources(sources: list[list[Any]], trunc: str | None = None) -> str:
+    """Of [type, field], or [type, field, {"filter": condition, "sign": -1, "constant": 1, "label": "title"}]."""
     by_field: dict[str | None, list[str]] = {}
     for label, name, *more in sources:
-        condition = more[0].get("filter") if more else None
-        by_field.setdefault(name, []).append(_selection(label, condition))
-    return _or([_or(labels) if name is None else f"{name} of {_or(labels)}" for name, labels in by_field.items()])
+        options = more[0] if more else {}
+        if name is None and "constant" in options:
+            name = f"{options['constant']} for each"
+        elif name is not None:
+            name = f"{'less ' if options.get('sign') == -1 else ''}{f'{trunc} of ' if trunc else ''}{name} of"
+        by_field.setdefault(name, []).append(_selection(label, options.get("filter")))
+    words = _or([_or(labels) if name is None else f"{name} {_or(labels)}" for name, labels in by_field.items()])
+    labels = {options["label"] for _, _, *more in sources for options in more if "label" in options}
+    return words + "".join(f", each with its {label}" for label in labels)
 
 
 def _selections(selections: list[Any]) -> list[str]:

@@ -9,6 +9,8 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import FieldDoesNotExist
 from django.db import connections, router
 
+from eventfold.aggregates import Collected
+from eventfold.django.aggregate_checks import collected_problems
 from eventfold.django.conditions import compile_conditions
 from eventfold.django.constants import is_event_model
 from eventfold.django.declared import declared_model
@@ -115,6 +117,14 @@ def _is_unique(model: Any, key: tuple[str, ...]) -> bool:
 def _operation_problems(field: Any, operation: Operation, events: dict[str, Any]) -> Iterator[CheckMessage]:
     model = field.model
     kind = column_kind(field)
+    if isinstance(operation, Collected):
+
+        def misfit(source: Any, name: str, kinds: set[str]) -> str:
+            return _misfit(events[label_of(source)], name, kinds)
+
+        for problem, hint in collected_problems(field, operation, misfit):
+            yield _error(model, problem, hint, 3)
+        return
     if operation.op == "count":
         if kind not in ("integer", "real", "decimal"):
             yield _error(model, f"counts into {field.name!r}, which is no number.", "Use an IntegerField.", 3)

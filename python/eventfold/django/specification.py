@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import AutoField
 
+from eventfold.aggregates import Collected
 from eventfold.django.conditions import compile_conditions, field_names
 from eventfold.django.declared import declared_model
 from eventfold.django.kinds import AnyField, json_key, kind_of
@@ -101,6 +102,7 @@ def _column(field: AnyField, operation: Operation | None, connection: BaseDataba
         "column": field.column,
         "kind": column_kind(field),
         "op": operation.op if operation else "handler",
+        **(operation.options if operation else {}),
         "from": [_source(operation, *term, connection) for term in operation.terms()] if operation else [],
         "cleared_by": [_selection(source, connection) for source in operation.cleared_by] if operation else [],
         "initial": initial_value(field, operation, connection),
@@ -128,13 +130,15 @@ def _selection(source: Any, connection: BaseDatabaseWrapper) -> Any:
 
 
 def initial_value(field: AnyField, operation: Operation | None, connection: BaseDatabaseWrapper) -> Any:
-    """Return what a column of a new row stores: the field's default, else 0 for Count and Sum, else its empty value."""
+    """Return what a column of a new row stores: the field's default, else 0, [] or {} by its operation, else empty."""
     if operation is not None and operation.has_initial:
         return stored(field, operation.initial, connection)
     if field.has_default():
         return stored(field, field.get_default(), connection)
     if operation is not None and operation.op in ("count", "sum"):
         return stored(field, 0, connection)
+    if isinstance(operation, Collected):
+        return "{}" if operation.op == "histogram" else "[]"
     value = stored(field, field.get_default(), connection)
     return None if isinstance(value, bytes) else value
 
@@ -149,7 +153,7 @@ def _event(label: str, declaration: Declaration, known: TypeFields) -> dict[str,
     event = declared_model(label)
     names = {declaration.key_source(name)[0] for name in declaration.key}
     for operation in declaration.operations.values():
-        names |= {name for source, name in operation.sources if name is not None and label_of(source) == label}
+        names |= {name for source, name in operation.fields() if label_of(source) == label}
     for about, conditions in declaration.conditions():
         if about == label:
             names |= field_names(event, *conditions)
