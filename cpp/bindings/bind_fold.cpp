@@ -149,6 +149,15 @@ void bind_fold(py::module_& module) {
   module.def(
       "mergeable", [](const std::string& spec) { return ProjectionSpec::from_json(spec).mergeable(); }, py::arg("spec"),
       "Whether ranges of the log may be folded apart, and joined.");
+  module.def(
+      "expression_kind",
+      [](const std::string& fields, const std::string& expression) {
+        const ExpressionSpec read = ExpressionSpec::from_json(fields, expression);
+        return std::make_pair(std::string(kKindNames[static_cast<std::size_t>(read.kind)]), read.places);
+      },
+      py::arg("fields"), py::arg("expression"),
+      "The kind of an expression on an event with these fields, and its decimal places, or -1. Raises ProjectionError: "
+      "what does not fit.");
   module.def("fold", &fold, py::arg("log"), py::arg("spec"), py::arg("threads") = 2, py::arg("until") = py::none(),
              py::arg("handler") = py::none(), py::arg("progress") = py::none());
 }

@@ -28,8 +28,10 @@ void give(Connection& connection, AppendListener& listener, Position after, Posi
   read_events(connection, {.types = std::move(types), .after = after, .until = until}, kBatch,
               [&](std::span<const RecordedEvent> events) {
                 views.clear();
-                for (const RecordedEvent& event : events)
-                  views.push_back({event.position, event.created, event.type, event.data});
+                for (const RecordedEvent& event : events) {
+                  const std::string_view stream = event.stream ? std::string_view(*event.stream) : std::string_view();
+                  views.push_back({event.position, event.created, event.type, event.data, stream});
+                }
                 listener.appended(connection, views);
               });
 }

@@ -190,7 +190,7 @@ TEST_CASE("ranges that are folded apart collect what they collect in one piece",
                                    collecting(kSet3, "any", "", "null")};
   for (int round = 0; round < 200; ++round) {
     std::vector<Event> events;
-    for (unsigned index = random() % 40; index > 0; --index) {
+    for (auto index = random() % 40; index > 0; --index) {
       const auto dice = random() % 12;
       const char* const type = dice == 0 ? "Removed" : dice == 1 ? "Cleared" : dice < 5 ? "Taken" : "Rated";
       events.push_back({type, value(), std::to_string(random() % 5), static_cast<int>(random() % 3)});

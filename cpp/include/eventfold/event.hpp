@@ -51,6 +51,7 @@ struct EventView {
   std::int64_t created = 0;
   std::string_view type;
   std::string_view data;
+  std::string_view stream = {};  // its name; empty: it has none, or nobody asks for it
 };
 
 }  // namespace eventfold

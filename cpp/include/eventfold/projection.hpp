@@ -95,9 +95,54 @@ struct SelectionSpec {
   std::optional<ConditionSpec> filter;
 };
 
+// What is made of the fields of an event. Null in arithmetic gives null; what has no result (a division by zero, an
+// integer beyond 64 bits) is a ProjectionError of the event, as in PostgreSQL.
+struct ExpressionSpec {
+  enum class Form : std::uint8_t {
+    field,
+    value,
+    add,
+    subtract,
+    multiply,
+    divide,
+    modulo,
+    coalesce,
+    nullif,
+    extract,
+    trunc,
+    cast,
+    path,
+    each,
+    stream,
+    category
+  };
+  Form form = Form::field;
+  std::vector<ExpressionSpec> parts;
+  std::string name;               // of a field; of what is extracted from a moment, or to what it is cut
+  std::vector<std::string> path;  // of path and each: keys of objects and numbers of elements, from parts[0] on
+  OwnedCell value;
+  Kind kind = Kind::any;  // of its result
+  int places = -1;        // of a decimal result; -1: not known
+  // What stands in a JSON value need not be what is wanted: then it is null, and no error.
+  bool lenient = false;
+
+  // Of an event with these fields, as in a specification's "events". Throws ProjectionError: what does not fit.
+  static ExpressionSpec from_json(std::string_view fields, std::string_view expression);
+  void visit(const std::function<void(const ExpressionSpec&)>& visitor) const;
+  // Whether it is made of the elements of a list of the event.
+  bool of_elements() const;
+};
+
+// A field that no event has: it is made of those that they have.
+struct DerivedSpec {
+  std::string name;
+  ExpressionSpec value;
+};
+
 struct EventSpec {
   std::string type;
   std::vector<FieldSpec> fields;
+  std::vector<DerivedSpec> derived;
 };
 
 // The span of time that a key is, rather than a moment of it.
@@ -150,6 +195,8 @@ struct ProjectionSpec {
   void visit_filters(const std::function<void(const std::string& type, const ConditionSpec& filter)>& visit) const;
   // Whether "position" or "created" of an event matters: as a field, in a condition, or to a handler.
   bool uses(std::string_view pseudo_field) const;
+  // Whether the name of an event's stream matters.
+  bool uses_stream() const;
   // Whether it is worth trying to fold ranges of positions apart: no handler, and no sum of floats, whose last bit
   // depends on the order.
   bool mergeable() const;

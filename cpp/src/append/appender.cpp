@@ -155,7 +155,7 @@ Appended append_events(Connection& connection, Interns& interns, std::span<const
     writer.write({++position, type->id, appended.created, stream_id, version, slots[0], slots[1], slots[2], slots[3],
                   event.data, Value::blob({reinterpret_cast<const char*>(id.data()), id.size()}),
                   event.metadata.empty() ? Value() : Value(event.metadata)});
-    if (listener) views.push_back({position, appended.created, event.type, event.data});
+    if (listener) views.push_back({position, appended.created, event.type, event.data, event.stream});
   }
   writer.flush();
   for (const TypeEntry* unfilled : with_empty_slots) {

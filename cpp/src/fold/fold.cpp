@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "eventfold/error.hpp"
@@ -5,6 +6,7 @@
 #include "fold/bucket.hpp"
 #include "fold/created.hpp"
 #include "fold/gather.hpp"
+#include "fold/json_path.hpp"
 #include "fold/operations.hpp"
 #include "fold/pending.hpp"
 #include "fold/plan.hpp"
@@ -19,10 +21,11 @@ constexpr std::size_t kCachedCells = 32'768;
 
 // An event of which only the fields are left.
 struct Decoded {
-  const Plan& plan;
-  std::span<const CellView> fields;
+  Plan& plan;
+  std::span<CellView> fields;
   Position position;
   std::int64_t created;
+  std::string_view stream = {};
   Plan::ConditionSet holds = 0;  // the conditions that are true
 };
 
@@ -55,14 +58,15 @@ class Fold::Impl {
     key_.resize(spec->key.size());
     for (const KeySpec& part : spec->key) has_buckets_ = has_buckets_ || part.bucket != Bucket::none;
     bucket_bytes_.resize(spec->key.size());
-    for (const Plan& plan : plans) has_collections_ = has_collections_ || !plan.gathers.empty();
+    has_collections_ = std::any_of(spec->columns.begin(), spec->columns.end(),
+                                   [](const ColumnSpec& column) { return is_collection(column.operation); });
   }
 
   void apply(Plan& plan, const EventView& event) {
     std::uint32_t row = 0;
     naming(plan, event.position, [&] {
       plan.decoder.decode(event.data, plan.fields);
-      Decoded decoded{plan, plan.fields, event.position, event.created};
+      Decoded decoded{plan, plan.fields, event.position, event.created, event.stream};
       if (!take_conditions(decoded)) return;
       take_key(decoded);
       row = run(decoded, Table::hash(key_));
@@ -71,12 +75,12 @@ class Fold::Impl {
   }
 
   void feed(Plan& plan, const EventView& event) {
-    if (table.rows() * (spec->key.size() + spec->columns.size()) < kCachedCells || plan.handled || loader) {
+    if (table.rows() * (spec->key.size() + spec->columns.size()) < kCachedCells || plan.alone || loader) {
       finish();
       return apply(plan, event);
     }
     if (pending_.full()) run_oldest();
-    Decoded decoded{plan, plan.fields, event.position, event.created};
+    Decoded decoded{plan, plan.fields, event.position, event.created, event.stream};
     bool counts = false;
     try {
       naming(plan, event.position, [&] {
@@ -216,7 +220,7 @@ class Fold::Impl {
   void run_oldest() {
     PendingEvent& event = pending_.pop();
     naming(*event.plan, event.position, [&] {
-      const Decoded decoded{*event.plan, event.fields, event.position, event.created, event.holds};
+      const Decoded decoded{*event.plan, event.fields, event.position, event.created, {}, event.holds};
       take_key(decoded);
       run(decoded, event.hash);
     });
@@ -225,14 +229,70 @@ class Fold::Impl {
   // False: the event does nothing at all; it needs no key then.
   bool take_conditions(Decoded& event) { return !event.plan.conditional || evaluate(event); }
 
-  // Apart, so that folds without conditions are compiled as if there were none.
+  // Apart, so that folds without conditions and expressions are compiled as if there were none.
   [[gnu::noinline]] bool evaluate(Decoded& event) {
-    const Plan& plan = event.plan;
+    const bool counts = decide(event, {});
+    if (!event.plan.of_element) return counts;
+    take_apart(event, counts);
+    return false;  // it is done
+  }
+
+  // Whether the event does anything, for this element of its list. The derived fields that matter then are known.
+  bool decide(Decoded& event, std::string_view element) {
+    Plan& plan = event.plan;
+    const std::size_t given = plan.fields.size() - plan.derived.size();
+    const Expression::Context context{[&](int field) { return value_of(event, field); }, event.stream, element};
+    const auto make = [&](std::size_t index) {
+      Plan::Derived& derived = plan.derived[index];
+      if (std::exchange(derived.known, true)) return;
+      try {
+        event.fields[given + index] = derived.expression.evaluate(context);
+      } catch (const ProjectionError& error) {
+        throw ProjectionError(derived.used_by + ": " + error.what());
+      }
+    };
+    for (std::size_t index = 0; index < plan.derived.size(); ++index) {
+      plan.derived[index].known = false;
+      event.fields[given + index] = CellView();
+    }
+    event.holds = 0;
     for (std::size_t number = 0; number < plan.conditions.size(); ++number) {
-      const auto truth = plan.conditions[number].truth([&](int field) { return value_of(event, field); });
+      const auto truth = plan.conditions[number].truth([&](int field) {
+        if (field >= static_cast<int>(given)) make(static_cast<std::size_t>(field) - given);
+        return value_of(event, field);
+      });
       if (truth == Condition::Truth::yes) event.holds |= Plan::ConditionSet{1} << number;
     }
-    return plan.acts || event.holds != 0;
+    if (!plan.acts && event.holds == 0) return false;
+    for (std::size_t index = 0; index < plan.derived.size(); ++index) {
+      const Plan::Derived& derived = plan.derived[index];
+      if (derived.needed || (derived.needed_if & event.holds)) make(index);
+    }
+    return true;
+  }
+
+  // Does what the event does once, if it does, and then what it does for each element of its list.
+  void take_apart(Decoded& event, bool counts) {
+    handled_rows_.clear();
+    const auto fold = [this](Decoded& part) {
+      take_key(part);
+      const std::uint32_t row = run(part, Table::hash(key_));
+      if (part.plan.handled) handled_rows_.push_back(row);
+    };
+    Plan& plan = event.plan;
+    const Expression::Context context{[&](int field) { return value_of(event, field); }, event.stream, {}};
+    const CellView list = plan.list->evaluate(context);
+    if (counts) fold(event);
+    if (list.type == CellType::null || list.type == CellType::absent || list.view() == "null") return;
+    if (list.type != CellType::json || !list.view().starts_with('[')) {
+      throw ProjectionError("what it is to be taken apart by is no list");
+    }
+    JsonElements elements(list.view());
+    std::string_view element;
+    while (elements.next(element)) {
+      Decoded part{*plan.of_element, event.fields, event.position, event.created, event.stream};
+      if (decide(part, element)) fold(part);
+    }
   }
 
   [[gnu::always_inline]] void take_key(const Decoded& event) {
@@ -328,6 +388,7 @@ class Fold::Impl {
   std::vector<std::string> bucket_bytes_;  // of the key's parts
   std::vector<CellView> loaded_;
   std::string created_;
+  std::vector<std::uint32_t> handled_rows_;  // of an event that was taken apart
   PendingEvents pending_;
 };
 
@@ -352,8 +413,12 @@ class TableRow : public Fold::Row {
 
 void Fold::Impl::call_handler(const Plan& plan, const EventView& event, std::uint32_t row) {
   if (!handler) throw ProjectionError(spec->name + " has handlers, and none was given");
-  TableRow view(*spec, table, row);
-  handler(view, {event.position, event.created, plan.type, event.data});
+  const EventView named{event.position, event.created, plan.type, event.data, event.stream};
+  if (!plan.of_element) handled_rows_.assign(1, row);
+  for (const std::uint32_t each : handled_rows_) {
+    TableRow view(*spec, table, each);
+    handler(view, named);
+  }
 }
 
 Fold::Fold(std::shared_ptr<const ProjectionSpec> spec, bool relative)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "eventfold/projection.hpp"
 #include "fold/condition.hpp"
 #include "fold/decode.hpp"
+#include "fold/expression.hpp"
 
 namespace eventfold {
 
@@ -40,18 +42,34 @@ struct Plan {
     ConditionSet needs;
   };
 
-  Plan(const ProjectionSpec& spec, const EventSpec& event);
+  // A field that is made of others. It is made where it matters only: a division by zero in an event that no condition
+  // lets in is no error.
+  struct Derived {
+    Expression expression;
+    std::string used_by;  // for errors
+    bool needed = false;  // by any event that counts
+    ConditionSet needed_if = 0;
+    bool known = false;
+  };
+  // An event is taken apart by the elements of a list: what is made of these happens once for each, all else once.
+  enum class Part : std::uint8_t { event, element };
+
+  Plan(const ProjectionSpec& spec, const EventSpec& event, Part part = Part::event);
 
   std::string_view type;
   Decoder decoder;
-  std::vector<CellView> fields;  // of the event that was decoded last
+  std::vector<CellView> fields;  // of the event that was decoded last, then those that are derived
+  std::vector<Derived> derived;
+  std::unique_ptr<Plan> of_element;  // what is done for each element of a list; null: the event is not taken apart
+  std::optional<Expression> list;    // that it is taken apart by
   std::vector<int> key;
   std::vector<Condition> conditions;
   std::vector<Clear> clears;
   std::vector<Action> actions;
   std::vector<Gather> gathers;
-  bool conditional = false;  // there are conditions
+  bool conditional = false;  // there are conditions, or derived fields
   bool handled = false;
+  bool alone = false;  // must be folded before the next event is looked at
   // Whatever the conditions say, or if one of these is true.
   bool deletes = false;
   ConditionSet deletes_if = 0;
@@ -62,6 +80,10 @@ struct Plan {
  private:
   int field_named(const std::string& name) const;
   ConditionSet needs(const std::optional<ConditionSpec>& filter);
+  bool of_elements(const std::string& field) const;
+  bool of_elements(const std::optional<ConditionSpec>& filter) const;
+  void derive(Part part);
+  void use(int field, ConditionSet condition, const std::string& by);
   const EventSpec& event_;
   std::vector<std::string> filters_;  // of the conditions, as they were written
 };

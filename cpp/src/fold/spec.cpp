@@ -9,6 +9,7 @@
 #include "eventfold/error.hpp"
 #include "eventfold/projection.hpp"
 #include "fold/collection_spec.hpp"
+#include "fold/expression_spec.hpp"
 
 namespace eventfold {
 
@@ -253,10 +254,40 @@ ColumnSpec column_of(element item) {
   return column;
 }
 
+std::string path_of(const ExpressionSpec& list) {
+  std::string text = list.parts.empty() ? list.name : path_of(list.parts[0]);
+  for (const std::string& step : list.path) text += "__" + step;
+  return text;
+}
+
+// Says of what kinds they are. An event can be taken apart by one list only.
+void resolve_derived(EventSpec& event) {
+  std::set<std::string> lists;
+  for (DerivedSpec& derived : event.derived) {
+    try {
+      resolve(derived.value, event);
+    } catch (const ProjectionError& error) {
+      throw ProjectionError(derived.name + ": " + error.what());
+    }
+    derived.value.visit([&](const ExpressionSpec& part) {
+      if (part.form == ExpressionSpec::Form::each) lists.insert(path_of(part.parts[0]));
+    });
+  }
+  if (lists.size() > 1) {
+    throw ProjectionError("the event " + event.type + " is taken apart by two lists, " + *lists.begin() + " and " +
+                          *lists.rbegin());
+  }
+}
+
 EventSpec event_of(std::string_view type, object fields) {
   EventSpec event;
   event.type = type;
   for (auto [key, item] : fields) {
+    element value;
+    if (item["value"].get(value) == simdjson::SUCCESS) {
+      event.derived.push_back({std::string(key), read_expression(value)});
+      continue;
+    }
     FieldSpec field;
     field.name = key;
     field.kind = kind_of(item);
@@ -268,6 +299,7 @@ EventSpec event_of(std::string_view type, object fields) {
     field.mixed = flag_of(item, "mixed");
     event.fields.push_back(std::move(field));
   }
+  resolve_derived(event);
   return event;
 }
 
@@ -339,8 +371,9 @@ void check_names(const ProjectionSpec& spec) {
   const auto has_field = [&](const std::string& type, const std::string& wanted) {
     if (wanted == "position" || wanted == "created") return true;
     return std::any_of(spec.events.begin(), spec.events.end(), [&](const EventSpec& event) {
-      return event.type == type && std::any_of(event.fields.begin(), event.fields.end(),
-                                               [&](const FieldSpec& field) { return field.name == wanted; });
+      const auto is_wanted = [&](const auto& field) { return field.name == wanted; };
+      return event.type == type && (std::any_of(event.fields.begin(), event.fields.end(), is_wanted) ||
+                                    std::any_of(event.derived.begin(), event.derived.end(), is_wanted));
     });
   };
   for (const std::string& type : spec.types()) {
@@ -372,6 +405,19 @@ void check_names(const ProjectionSpec& spec) {
 
 }  // namespace
 
+ExpressionSpec ExpressionSpec::from_json(std::string_view fields, std::string_view expression) {
+  simdjson::dom::parser field_parser, parser;
+  object members;
+  element item;
+  if (field_parser.parse(fields.data(), fields.size()).get(members) != simdjson::SUCCESS) refuse("no fields");
+  if (parser.parse(expression.data(), expression.size()).get(item) != simdjson::SUCCESS) {
+    throw ProjectionError("no expression, or an integer beyond 64 bits");
+  }
+  ExpressionSpec read = read_expression(item);
+  resolve(read, event_of("", members));
+  return read;
+}
+
 ProjectionSpec ProjectionSpec::from_json(std::string_view json) {
   simdjson::dom::parser parser;
   element root;
@@ -402,6 +448,9 @@ Kind ProjectionSpec::kind_of(std::string_view type, std::string_view field) cons
     if (event.type != type) continue;
     for (const FieldSpec& candidate : event.fields) {
       if (candidate.name == field) return candidate.kind;
+    }
+    for (const DerivedSpec& candidate : event.derived) {
+      if (candidate.name == field) return candidate.value.kind;
     }
   }
   return field == "position" ? Kind::integer : field == "created" ? Kind::datetime : Kind::any;
@@ -443,13 +492,33 @@ bool ProjectionSpec::uses(std::string_view pseudo_field) const {
   visit_filters([&](const std::string&, const ConditionSpec& filter) {
     filter.visit_fields([&](const std::string& field) { in_a_condition = in_a_condition || field == pseudo_field; });
   });
-  return !handlers.empty() || in_a_condition ||
+  bool in_an_expression = false;
+  for (const EventSpec& event : events) {
+    for (const DerivedSpec& derived : event.derived) {
+      derived.value.visit([&](const ExpressionSpec& part) {
+        in_an_expression = in_an_expression || (part.form == ExpressionSpec::Form::field && part.name == pseudo_field);
+      });
+    }
+  }
+  return !handlers.empty() || in_a_condition || in_an_expression ||
          std::any_of(key.begin(), key.end(), [&](const KeySpec& part) { return part.field == pseudo_field; }) ||
          std::any_of(columns.begin(), columns.end(), [&](const ColumnSpec& column) {
            return std::any_of(column.from.begin(), column.from.end(), [&](const ColumnSpec::Source& source) {
              return source.field == pseudo_field || source.label == pseudo_field;
            });
          });
+}
+
+bool ProjectionSpec::uses_stream() const {
+  bool uses = false;
+  for (const EventSpec& event : events) {
+    for (const DerivedSpec& derived : event.derived) {
+      derived.value.visit([&](const ExpressionSpec& part) {
+        uses = uses || part.form == ExpressionSpec::Form::stream || part.form == ExpressionSpec::Form::category;
+      });
+    }
+  }
+  return uses;
 }
 
 bool ProjectionSpec::mergeable() const {

@@ -169,6 +169,7 @@ ScanTypes scan_types(Connection& connection, const ProjectionSpec& spec) {
   for (const EventSpec& event : spec.events) names.push_back(event.type);
   ScanTypes types(connection, names);
   if (!spec.uses("created")) types.leave_out_created();
+  if (spec.uses_stream()) types.add_stream();
   return types;
 }
 

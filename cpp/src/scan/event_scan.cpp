@@ -54,6 +54,7 @@ class Visitor : public RowVisitor {
     if (types.ids().size() > 1) type_ = add("type_id");
     if (types.with_position()) position_ = add("position");
     if (types.with_created()) created_ = add("created");
+    if (types.with_stream()) stream_ = add("(SELECT name FROM eventfold_stream WHERE id = eventfold_event.stream_id)");
   }
 
   const std::string& columns() const { return columns_; }
@@ -66,7 +67,11 @@ class Visitor : public RowVisitor {
     if (values[0].type != ValueType::text) {
       throw CorruptLog("the data of the event at position " + std::to_string(position) + " is not a text");
     }
-    sink_(type, {position, created_ == 0 ? 0 : values[created_].integer, {}, values[0].view()});
+    sink_(type, {position,
+                 created_ == 0 ? 0 : values[created_].integer,
+                 {},
+                 values[0].view(),
+                 stream_ == 0 ? std::string_view() : values[stream_].view()});
   }
 
  private:
@@ -82,6 +87,7 @@ class Visitor : public RowVisitor {
   std::size_t type_ = 0;  // where each column is; 0: nowhere
   std::size_t position_ = 0;
   std::size_t created_ = 0;
+  std::size_t stream_ = 0;
 };
 
 }  // namespace
@@ -149,7 +155,6 @@ void scan_copied_events(Connection& connection, const ScanTypes& types, Position
     int type;
     EventView event;
     std::size_t offset;
-    std::size_t size;
   };
   std::string bytes;
   std::vector<Copied> events;
@@ -158,11 +163,14 @@ void scan_copied_events(Connection& connection, const ScanTypes& types, Position
     bytes.clear();
     events.clear();
     scan_events(connection, types, start, std::min(start + step, until), [&](int type, const EventView& event) {
-      events.push_back({type, event, bytes.size(), event.data.size()});
-      bytes.append(event.data);
+      events.push_back({type, event, bytes.size()});
+      bytes.append(event.data).append(event.stream);
     });
     for (Copied& copied : events) {
-      copied.event.data = std::string_view(bytes).substr(copied.offset, copied.size);
+      const std::string_view own = std::string_view(bytes).substr(copied.offset);
+      const std::size_t size = copied.event.data.size();
+      copied.event.stream = own.substr(size, copied.event.stream.size());
+      copied.event.data = own.substr(0, size);
       sink(copied.type, copied.event);
     }
   }

@@ -19,6 +19,8 @@ class ScanTypes {
   // What the scan need not read is 0 then. Each column is a tenth of its time.
   void leave_out_created() { with_created_ = false; }
   void leave_out_position() { with_position_ = false; }
+  // The name of its stream is looked up for each event, where it is wanted.
+  void add_stream() { with_stream_ = true; }
 
   // A stretch of the log is read through the index on type only where that is much less than the stretch.
   void choose_way(Connection& connection, Position after, Position until);
@@ -27,6 +29,7 @@ class ScanTypes {
   bool by_index() const { return by_index_; }
   bool with_created() const { return with_created_; }
   bool with_position() const { return with_position_; }
+  bool with_stream() const { return with_stream_; }
   std::span<const std::int64_t> ids() const { return ids_; }
   // -1: not of this scan. Otherwise the index of its name among those given.
   int index_of(std::int64_t type_id) const {
@@ -40,6 +43,7 @@ class ScanTypes {
   bool by_index_ = false;
   bool with_created_ = true;
   bool with_position_ = true;
+  bool with_stream_ = false;
 };
 
 // What a scan calls for each event; `type` is the index of its name.
