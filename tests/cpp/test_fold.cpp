@@ -132,7 +132,7 @@ TEST_CASE("a relative fold joins what came before", "[fold]") {
       whole.apply(event.type, event);
       (index < cut ? first : later).apply(event.type, event);
     }
-    first.merge(later);
+    first.merge(std::move(later));
     INFO("cut at " << cut);
     CHECK(first.size() == whole.size());
     for (std::size_t row = 0; row < whole.slots(); ++row) {

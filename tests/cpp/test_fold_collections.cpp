@@ -212,11 +212,11 @@ TEST_CASE("ranges that are folded apart collect what they collect in one piece",
       fold_range(middle, first, second);
       fold_range(end, second, events.size());
       if (round % 2) {
-        middle.merge(end);
-        begin.merge(middle);
+        middle.merge(std::move(end));
+        begin.merge(std::move(middle));
       } else {
-        begin.merge(middle);
-        begin.merge(end);
+        begin.merge(std::move(middle));
+        begin.merge(std::move(end));
       }
       REQUIRE(begin.size() == whole.size());
       for (std::size_t row = 0; row < whole.slots(); ++row) {

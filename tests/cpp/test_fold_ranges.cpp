@@ -110,8 +110,35 @@ TEST_CASE("a range is not joined to a sum near its limit", "[fold]") {
     Fold first(sum_of("any")), later(sum_of("any"), true);
     pay(first, value);
     pay(later, "1");
-    CHECK_THROWS_AS(first.merge(later), OrderMatters);
+    CHECK_THROWS_AS(first.merge(std::move(later)), OrderMatters);
   }
+}
+
+TEST_CASE("ranges of many text keys are joined, whichever of them has a key, and the fold can begin anew", "[fold]") {
+  Fold whole(sum_of("any")), first(sum_of("any")), later(sum_of("any"), true);
+  const auto key = [](int number) { return "a rather long key, no. " + std::to_string(number); };
+  const auto feed = [&](Fold& fold, int number) {
+    const std::string data = "{\"k\":\"" + key(number) + "\",\"v\":" + std::to_string(number) + "}";
+    fold.feed(fold.plan_of("Paid"), {1, 0, {}, data});
+  };
+  constexpr int kKeys = 40'000;
+  for (int number = 0; number < kKeys; ++number) feed(whole, number), feed(first, number);
+  for (int number = kKeys / 2; number < kKeys * 3 / 2; ++number) feed(whole, number), feed(later, number);
+  for (Fold* fold : {&whole, &first, &later}) fold->finish();
+  first.merge(std::move(later));
+  REQUIRE(first.size() == static_cast<std::size_t>(kKeys * 3 / 2));
+  int different = 0;
+  for (int number = 0; number < kKeys * 3 / 2; ++number) {
+    const std::string text = key(number);
+    const CellView cells[] = {CellView(CellType::text, text)};
+    const auto row = first.find(cells), other = whole.find(cells);
+    different += !row || !other || first.column(*row, 1).integer != whole.column(*other, 1).integer;
+  }
+  CHECK(different == 0);
+  first.clear();
+  feed(first, 7);
+  first.finish();
+  CHECK(first.key(0, 0).view() == key(7));
 }
 
 TEST_CASE("sums that cannot be folded apart are folded in one piece", "[read_model]") {

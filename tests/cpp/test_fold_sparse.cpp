@@ -109,7 +109,7 @@ TEST_CASE("ranges that are folded apart join over sparse fields", "[sparse]") {
       (index < cut ? earlier : later)
           .apply(events[index].first, {Position(index), 0, events[index].first, events[index].second});
     }
-    earlier.merge(later);
+    earlier.merge(std::move(later));
     REQUIRE(earlier.size() == 1);
     for (std::size_t column = 0; column < 6; ++column) CHECK(earlier.column(0, column) == whole.column(0, column));
   }

@@ -245,7 +245,8 @@ class Fold {
   void finish();
 
   // Takes what a relative fold found in the positions after this one's. Throws ProjectionError, OrderMatters.
-  void merge(const Fold& later);
+  // Its rows come over: `later` can only be destroyed then.
+  void merge(Fold&& later);
   // Forgets all rows, handler and loader, and keeps what it has learnt of how events are written.
   void clear();
 

@@ -1,5 +1,5 @@
-// A cell of a fold's table: 16 bytes; bytes longer than that in a buffer of its own, which is used again. Or a
-// collection, which is json to those who do not ask for it.
+// A cell of a fold's table: 16 bytes; bytes longer than that in a buffer of its own or of the table's arena, which is
+// used again. Or a collection, which is json to those who do not ask for it.
 #pragma once
 
 #include <cstdlib>
@@ -8,6 +8,7 @@
 #include <new>
 
 #include "eventfold/projection.hpp"
+#include "fold/arena.hpp"
 
 namespace eventfold {
 
@@ -29,7 +30,7 @@ class Cell {
 
  private:
   // A buffer even where the type is null: its capacity stands before it.
-  enum class Owns : std::uint8_t { nothing, buffer, collection };
+  enum class Owns : std::uint8_t { nothing, buffer, arena, collection };
   Owns owns_ = Owns::nothing;
   std::uint32_t size_ = 0;
   union {
@@ -95,13 +96,14 @@ class Cell {
       integer_ = value.integer;
       return;
     }
-    if (owns_ != Owns::buffer || capacity() < value.size) grow(value.size);
+    if (!has_buffer() || capacity() < value.size) grow(value.size);
     if (value.size != 0) std::memcpy(data_, value.data, value.size);
     size_ = value.size;
     type = value.type;
   }
 
  private:
+  bool has_buffer() const { return owns_ == Owns::buffer || owns_ == Owns::arena; }
   std::uint32_t capacity() const {
     std::uint32_t size;
     std::memcpy(&size, data_ - sizeof size, sizeof size);
@@ -111,11 +113,16 @@ class Cell {
     release();
     // 12 and the capacity fill one block of malloc's smallest size
     const std::uint32_t wanted = size < 12 ? 12 : size + size / 4;
-    auto* block = static_cast<char*>(std::malloc(sizeof(std::uint32_t) + wanted));
-    if (block == nullptr) throw std::bad_alloc();
+    Arena* const arena = Arena::current;
+    char* const block = arena != nullptr ? arena->allocate(sizeof wanted + wanted) : own_block(sizeof wanted + wanted);
     std::memcpy(block, &wanted, sizeof wanted);
     data_ = block + sizeof wanted;
-    owns_ = Owns::buffer;
+    owns_ = arena != nullptr ? Owns::arena : Owns::buffer;
+  }
+  static char* own_block(std::size_t size) {
+    auto* const block = static_cast<char*>(std::malloc(size));
+    if (block == nullptr) throw std::bad_alloc();
+    return block;
   }
   void release() {
     if (owns_ != Owns::nothing) give_back();
@@ -124,7 +131,7 @@ class Cell {
   }
   void give_back() {
     if (owns_ == Owns::buffer) return std::free(data_ - sizeof(std::uint32_t));
-    delete_collection();
+    if (owns_ == Owns::collection) delete_collection();
   }
   void delete_collection();
   void take(Cell& other) noexcept {

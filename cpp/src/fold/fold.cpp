@@ -79,6 +79,7 @@ class Fold::Impl {
       finish();
       return apply(plan, event);
     }
+    const Arena::Use use(table.arena());
     if (pending_.full()) run_oldest();
     Decoded decoded{plan, plan.fields, event.position, event.created, event.stream};
     bool counts = false;
@@ -106,10 +107,14 @@ class Fold::Impl {
   }
 
   void finish() {
+    if (pending_.empty()) return;
+    const Arena::Use use(table.arena());
     while (!pending_.empty()) run_oldest();
   }
 
-  void merge(const Impl& later) {
+  void merge(Impl& later) {
+    table.arena().take(later.table.arena());
+    const Arena::Use use(table.arena());
     const auto& columns = spec->columns;
     const auto take_key_of = [&](std::size_t from) {
       for (std::size_t part = 0; part < key_.size(); ++part) key_[part] = later.table.key(from, part).view();
@@ -126,8 +131,8 @@ class Fold::Impl {
       const std::size_t from = step - kAhead;
       take_key_of(from);
       bool inserted = false;
-      const std::uint32_t row = table.find_or_insert(key_, hash, inserted);
       const std::uint8_t state = later.table.state(from);
+      const std::uint32_t row = table.find_or_take(key_, hash, inserted, later.table, from);
       if (inserted) start_row(row, relative);
       if (state & Cell::row_reset) {
         set_alive(row, false);
@@ -135,7 +140,7 @@ class Fold::Impl {
       }
       if (state & Cell::row_alive) set_alive(row, true);
       for (std::size_t column = 0; column < columns.size(); ++column) {
-        eventfold::merge(columns[column], table.column(row, column), later.table.column(from, column));
+        eventfold::merge(columns[column], table.column(row, column), std::move(later.table.column(from, column)));
       }
       if (!relative && !(table.state(row) & Cell::row_alive)) start_row(row, false);
     }
@@ -450,7 +455,10 @@ void Fold::apply(std::string_view type, const EventView& event) {
 void Fold::feed(int plan, const EventView& event) { impl_->feed(impl_->plans[static_cast<std::size_t>(plan)], event); }
 
 void Fold::finish() { impl_->finish(); }
-void Fold::merge(const Fold& later) { impl_->merge(*later.impl_); }
+void Fold::merge(Fold&& later) {
+  const std::unique_ptr<Impl> taken = std::move(later.impl_);
+  impl_->merge(*taken);
+}
 void Fold::clear() { impl_->clear(); }
 
 const ProjectionSpec& Fold::spec() const { return *impl_->spec; }

@@ -1,6 +1,7 @@
 #include "fold/operations.hpp"
 
 #include <cmath>
+#include <utility>
 
 #include "eventfold/error.hpp"
 #include "fold/gather.hpp"
@@ -172,18 +173,20 @@ void clear(const ColumnSpec& column, Cell& cell) {
   cell.flags |= Cell::touched | Cell::absolute;
 }
 
-void merge(const ColumnSpec& column, Cell& cell, const Cell& later) {
+void merge(const ColumnSpec& column, Cell& cell, Cell&& later) {
   if (is_collection(column.operation)) return merge_collections(column, cell, later);
-  if (later.flags & Cell::absolute) {
-    cell.set(later.view());
-  } else if (later.flags & Cell::touched) {
+  const auto flags = static_cast<std::uint8_t>(cell.flags | later.flags);
+  const bool touched = later.flags & Cell::touched;
+  if ((later.flags & Cell::absolute) || (touched && column.operation == Operation::latest)) {
+    cell = std::move(later);
+  } else if (touched) {
     if (column.operation == Operation::count || column.operation == Operation::sum) {
       merge_sums(column, cell, later);
     } else {
       combine(column, cell, later.view(), false);
     }
   }
-  cell.flags |= later.flags;
+  cell.flags = flags;
 }
 
 }  // namespace eventfold

@@ -23,7 +23,7 @@ void load(const ColumnSpec& column, Cell& cell, const CellView& value);
 void apply(const ColumnSpec& column, Cell& cell, const CellView& value, bool relative);
 void clear(const ColumnSpec& column, Cell& cell);
 // `later` is of a relative fold. Throws ProjectionError, OrderMatters.
-void merge(const ColumnSpec& column, Cell& cell, const Cell& later);
+void merge(const ColumnSpec& column, Cell& cell, Cell&& later);
 
 // The value that a cell of a new row has; in a relative fold, the one that changes nothing.
 void start(const ColumnSpec& column, Cell& cell, bool relative);

@@ -40,15 +40,27 @@ std::uint64_t Table::bits(const CellView& part) {
   return static_cast<std::uint64_t>(value.integer);
 }
 
-std::uint32_t Table::insert(std::span<const CellView> key, std::uint32_t hash) {
+Cell* Table::insert(std::span<const CellView> key, std::uint32_t hash) {
   if (rows_ * 2 >= index_.size()) grow();
   const std::size_t slot = slot_of(key, hash);
   if (rows_ >= kNone / 2) throw ProjectionError("a fold holds at most 2,147,483,647 rows");
   Cell* const own = add_row();
   const auto row = static_cast<std::uint32_t>(rows_++);
   index_[slot] = {hash, row};
-  for (std::size_t part = 0; part < keys_; ++part) own[part].set(key[part]);
-  return row;
+  return own;
+}
+
+std::uint32_t Table::find_or_take(std::span<const CellView> key, std::uint32_t hash, bool& inserted, Table& other,
+                                  std::size_t row) {
+  const std::uint32_t found = index_[slot_of(key, hash)].row;
+  inserted = found == kNone;
+  if (!inserted) return found;
+  Cell* const own = insert(key, hash);
+  for (std::size_t part = 0; part < keys_; ++part) {
+    own[part] = std::move(other.key(row, part));
+    own[part].flags = 0;
+  }
+  return static_cast<std::uint32_t>(rows_ - 1);
 }
 
 Cell* Table::add_row() {
@@ -83,6 +95,7 @@ void Table::grow() {
 void Table::clear() {
   if (rows_ > kKeptRows) {
     blocks_.clear();
+    arena_.clear();
     index_ = std::vector<Entry>(16);
   } else if (rows_ > 0) {
     index_.assign(index_.size(), {});

@@ -57,8 +57,14 @@ class Table {
   std::uint32_t find_or_insert(std::span<const CellView> key, std::uint32_t hash, bool& inserted) {
     const std::uint32_t row = index_[slot_of(key, hash)].row;
     inserted = row == kNone;
-    return inserted ? insert(key, hash) : row;
+    if (!inserted) return row;
+    Cell* const own = insert(key, hash);
+    for (std::size_t part = 0; part < keys_; ++part) own[part].set(key[part]);
+    return static_cast<std::uint32_t>(rows_ - 1);
   }
+  // The same, which takes the key's cells out of a row of another table; its arena has to be taken too.
+  std::uint32_t find_or_take(std::span<const CellView> key, std::uint32_t hash, bool& inserted, Table& other,
+                             std::size_t row);
 
   std::size_t rows() const { return rows_; }
   Cell& key(std::size_t row, std::size_t part) { return cells(row)[part]; }
@@ -68,6 +74,9 @@ class Table {
   // The state of a row lies in its first cell, so that finding a row brings it along.
   std::uint8_t& state(std::size_t row) { return cells(row)->flags; }
   std::uint8_t state(std::size_t row) const { return cells(row)->flags; }
+
+  // For the bytes of its cells, while they are many: see Arena::Use.
+  Arena& arena() { return arena_; }
 
   // No rows, but the memory of a few for the next ones.
   void clear();
@@ -121,13 +130,15 @@ class Table {
     }
     return slot;
   }
-  std::uint32_t insert(std::span<const CellView> key, std::uint32_t hash);
+  // The cells of a new row, which is the last one; its key is still to be filled in.
+  Cell* insert(std::span<const CellView> key, std::uint32_t hash);
   void grow();
   Cell* add_row();
 
   std::size_t keys_;
   std::size_t stride_;
   std::size_t rows_ = 0;
+  Arena arena_;
   std::vector<Block> blocks_;
   std::vector<Entry> index_;  // a power of two in size, at most half full
 };

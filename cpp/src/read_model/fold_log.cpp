@@ -140,7 +140,7 @@ Fold fold_apart(std::vector<std::unique_ptr<Connection>> readers, const Projecti
   Team(workers, types).wait(progress, until);
   Fold fold = std::move(workers.front()->fold);
   for (std::size_t index = 1; index < workers.size(); ++index) {
-    fold.merge(workers[index]->fold);
+    fold.merge(std::move(workers[index]->fold));
     workers[index].reset();
   }
   return fold;
