@@ -123,11 +123,24 @@ class Operation:
 
 
 class Count(Operation):
-    """How many events of these types there were: `Count(BookBorrowed)`."""
+    """How many events of these types there were: `Count(BookBorrowed)`.
+
+    Raises TypeError for `distinct=True`, which says how to keep the number of different values.
+    """
 
     op = "count"
     default = 0
     kind = "integer"
+
+    def __init__(self, *sources: Any, distinct: bool = False, **more: Any) -> None:
+        if distinct:
+            raise TypeError(
+                "Count cannot be distinct, since a number does not tell which values it has seen. Keep the values, and "
+                'take their number: values = ArrayAgg(E, "field", distinct=True, limit=1000) in a JSONField, and a '
+                'GeneratedField of Func("values", function="json_array_length"). Where a row has many thousands of '
+                'them, make a read model of the pairs, key = ("book", "field"), and count its rows'
+            )
+        super().__init__(*sources, **more)
 
     @classmethod
     def _read(cls, sources: tuple[Any, ...]) -> list[Term]:

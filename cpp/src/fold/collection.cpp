@@ -5,13 +5,17 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <ranges>
+#include <span>
 #include <vector>
 
 #include "eventfold/error.hpp"
 #include "eventfold/json.hpp"
 #include "fold/cell.hpp"
+#include "fold/hash_index.hpp"
 #include "fold/json_walk.hpp"
 #include "fold/operations.hpp"
+#include "fold/table.hpp"
 
 namespace eventfold {
 
@@ -94,9 +98,9 @@ class Reader {
 };
 
 template <class Items, class Print>
-void print_members(std::string& out, const char* brackets, const Items& items, const Print& print) {
+void print_members(std::string& out, const char* brackets, Items&& items, const Print& print) {
   const std::size_t first = out.size();
-  for (const auto& item : items) {
+  for (auto&& item : items) {
     out += ',';
     print(item);
   }
@@ -153,7 +157,27 @@ class List : public Collection {
   std::size_t first_ = 0;
 };
 
-// The least `limit` different values, in order.
+// Numbers of items in the order in which they are printed. New ones are put in their places when somebody asks.
+class Order {
+ public:
+  template <class Less>
+  const std::vector<std::uint32_t>& of(std::size_t items, const Less& less) {
+    const auto ordered = static_cast<std::ptrdiff_t>(numbers_.size());
+    for (std::size_t item = numbers_.size(); item < items; ++item) numbers_.push_back(static_cast<std::uint32_t>(item));
+    const auto middle = numbers_.begin() + ordered;
+    if (!std::is_sorted(middle, numbers_.end(), less)) std::sort(middle, numbers_.end(), less);
+    if (ordered > 0 && middle != numbers_.end() && less(*middle, *(middle - 1))) {
+      std::inplace_merge(numbers_.begin(), middle, numbers_.end(), less);
+    }
+    return numbers_;
+  }
+  void clear() { numbers_.clear(); }
+
+ private:
+  std::vector<std::uint32_t> numbers_;
+};
+
+// The least `limit` different values, in order. Twice as many are kept before those that are too many go.
 class Set : public Collection {
  public:
   explicit Set(std::size_t limit) : limit_(limit) {}
@@ -161,20 +185,16 @@ class Set : public Collection {
  protected:
   void do_add(const Item& item) override {
     need_comparable(item.value);
-    const auto place =
-        std::lower_bound(items_.begin(), items_.end(), item.value,
-                         [](const Cell& cell, const CellView& value) { return less(cell.view(), value); });
-    if (place != items_.end() && !less(item.value, place->view())) return;
-    if (items_.size() == limit_) {
-      if (place == items_.end()) return;
-      // the greatest goes, and its buffer is used again
-      items_.back().set(item.value);
-      std::rotate(place, items_.end() - 1, items_.end());
-      return;
-    }
-    Cell cell;
-    cell.set(item.value);
-    items_.insert(place, std::move(cell));
+    if (full_ && !less(item.value, items_[greatest_].view())) return;
+    const std::uint32_t hash = hash_of(item.value);
+    const auto equals = [&](std::uint32_t other) {
+      const CellView view = items_[other].view();
+      return !less(view, item.value) && !less(item.value, view);
+    };
+    if (index_.find(hash, equals) != HashIndex::kNone) return;
+    index_.insert(hash, static_cast<std::uint32_t>(items_.size()));
+    items_.emplace_back().set(item.value);
+    if (items_.size() == 2 * limit_) leave_out();
   }
   void do_join(const Collection& later) override {
     for (const Cell& cell : static_cast<const Set&>(later).items_) do_add({cell.view(), {}});
@@ -189,12 +209,43 @@ class Set : public Collection {
     });
   }
   void print(std::string& out) const override {
-    print_members(out, "[]", items_, [&](const Cell& cell) { append_json(out, cell.view()); });
+    const auto& order = in_order();
+    print_members(out, "[]", std::span(order).first(std::min(limit_, order.size())),
+                  [&](std::uint32_t number) { append_json(out, items_[number].view()); });
   }
 
  private:
+  // Those that may be equal to one of another type have one hash.
+  static std::uint32_t hash_of(const CellView& value) {
+    const bool beyond = value.type == CellType::number ||
+                        (value.type == CellType::real && (value.real < -0x1p63 || value.real >= 0x1p63));
+    return beyond ? 0 : Table::hash(std::span(&value, 1));
+  }
+  const std::vector<std::uint32_t>& in_order() const {
+    return order_.of(items_.size(), [&](std::uint32_t left, std::uint32_t right) {
+      return less(items_[left].view(), items_[right].view());
+    });
+  }
+  void leave_out() {
+    std::vector<Cell> kept;
+    kept.reserve(limit_ * 2);
+    for (const std::uint32_t number : std::span(in_order()).first(limit_)) kept.push_back(std::move(items_[number]));
+    items_ = std::move(kept);
+    order_.clear();
+    index_.clear();
+    for (std::size_t number = 0; number < items_.size(); ++number) {
+      index_.insert(hash_of(items_[number].view()), static_cast<std::uint32_t>(number));
+    }
+    greatest_ = items_.size() - 1;
+    full_ = true;
+  }
+
   std::size_t limit_;
   std::vector<Cell> items_;
+  HashIndex index_;
+  mutable Order order_;
+  bool full_ = false;         // what is not less than the greatest does not count
+  std::size_t greatest_ = 0;  // of those that were left
 };
 
 // How often each value came, by its text. Whole numbers come first, in their order.
@@ -209,7 +260,7 @@ class Histogram : public Collection {
     count(key_, item.count);
   }
   void do_join(const Collection& later) override {
-    for (const Bar& bar : static_cast<const Histogram&>(later).bars_) count(bar.key.view().view(), bar.count);
+    for (const Bar& bar : static_cast<const Histogram&>(later).bars_) count(bar.text(), bar.count);
   }
   bool read(std::string_view text) override {
     Reader reader(text);
@@ -223,17 +274,22 @@ class Histogram : public Collection {
     });
   }
   void print(std::string& out) const override {
-    print_members(out, "{}", bars_, [&](const Bar& bar) {
-      append_text(out, bar.key.view().view());
-      out += ':';
-      append_json(out, CellView(bar.count));
+    const auto& order = order_.of(bars_.size(), [&](std::uint32_t left, std::uint32_t right) {
+      return before(bars_[left].text(), bars_[right].text());
     });
+    print_members(out, "{}", order | std::views::filter([&](std::uint32_t number) { return bars_[number].count != 0; }),
+                  [&](std::uint32_t number) {
+                    append_text(out, bars_[number].text());
+                    out += ':';
+                    append_json(out, CellView(bars_[number].count));
+                  });
   }
 
  private:
   struct Bar {
     Cell key;
-    std::int64_t count;
+    std::int64_t count;  // 0: as if it were not there
+    std::string_view text() const { return key.view().view(); }
   };
 
   static bool is_whole(std::string_view text) {
@@ -252,23 +308,21 @@ class Histogram : public Collection {
   }
 
   void count(std::string_view key, std::int64_t number) {
-    const auto place = std::lower_bound(bars_.begin(), bars_.end(), key, [](const Bar& bar, std::string_view wanted) {
-      return before(bar.key.view().view(), wanted);
-    });
-    if (place == bars_.end() || place->key.view().view() != key) {
-      if (number == 0) return;
-      Bar bar{{}, number};
-      bar.key.set(CellView(CellType::text, key));
-      bars_.insert(place, std::move(bar));
-      return;
-    }
-    if (__builtin_add_overflow(place->count, number, &place->count)) {
+    const CellView text(CellType::text, key);
+    const std::uint32_t hash = Table::hash(std::span(&text, 1));
+    const std::uint32_t found = index_.find(hash, [&](std::uint32_t other) { return bars_[other].text() == key; });
+    if (found == HashIndex::kNone) {
+      index_.insert(hash, static_cast<std::uint32_t>(bars_.size()));
+      bars_.push_back({{}, number});
+      bars_.back().key.set(text);
+    } else if (__builtin_add_overflow(bars_[found].count, number, &bars_[found].count)) {
       throw ProjectionError("a count has grown beyond 64 bits");
     }
-    if (place->count == 0) bars_.erase(place);
   }
 
   std::vector<Bar> bars_;
+  HashIndex index_;
+  mutable Order order_;
   std::string key_;
 };
 

@@ -207,7 +207,8 @@ class Fold::Impl {
       item.count = each.count;
       if (column.labelled) item.label = value_of(event, each.label);
       if (item.label.type == CellType::absent) item.label = CellView();
-      if (column.bucket != Bucket::none && item.value.has_bytes() && item.value.type != CellType::absent) {
+      const bool there = item.value.type != CellType::null && item.value.type != CellType::absent;
+      if (column.bucket != Bucket::none && there) {
         item.value = span_of(column, item.value);
       }
       gather(column, table.column(row, each.column), item);

@@ -1,6 +1,7 @@
 from django.db import models
+from django.db.models.functions import TruncDate
 
-from eventfold.django import Count, First, Latest, Max, Min, ReadModel, Sum, on, projector
+from eventfold.django import ArrayAgg, Count, First, Histogram, Latest, Max, Min, ReadModel, Sum, Top, on, projector
 from library.events import BookAdded, BookBorrowed, BookRemoved, BookReturned
 
 
@@ -14,6 +15,9 @@ class BookList(ReadModel):
     first_borrowed = models.DateTimeField(null=True)
     last_borrowed = models.DateTimeField(null=True)
     readers = models.JSONField(default=dict)
+    last_readers = models.JSONField(default=list)
+    days = models.JSONField(default=dict)
+    dearest = models.JSONField(default=list)
 
     class Projection:
         key = "book"
@@ -24,6 +28,9 @@ class BookList(ReadModel):
         first_reader = First(BookBorrowed, "borrowed_by")
         first_borrowed = Min(BookBorrowed, "created")
         last_borrowed = Max((BookBorrowed, "created"), (BookReturned, "created"))
+        last_readers = ArrayAgg(BookBorrowed, "borrowed_by", limit=10, distinct=True, cleared_by=BookRemoved)
+        days = Histogram((BookBorrowed, TruncDate("created")), (BookReturned, TruncDate("created"), -1))
+        dearest = Top(BookAdded, "price", limit=3, label="title")
         delete_on = BookRemoved
 
         @staticmethod  # so that a checker does not take the row for a Projection
