@@ -21,6 +21,7 @@ from eventfold.errors import (
 )
 from eventfold.event_log import ANY, NO_STREAM, STREAM_EXISTS, EventLog
 from eventfold.events import NewEvent, RecordedEvent
+from eventfold.expressions import Coalesce, Each, Extract, F, NullIf, StreamCategory, StreamName, Value
 from eventfold.projection import Count, First, Latest, Max, Min, Sum, Trunc
 from eventfold.where import Filtered, Where
 
@@ -32,12 +33,16 @@ __all__ = [
     "STREAM_EXISTS",
     "ArrayAgg",
     "Avg",
+    "Coalesce",
     "ConcurrencyError",
     "CorruptLog",
     "Count",
     "DatabaseError",
+    "Each",
     "EventLog",
     "EventfoldError",
+    "Extract",
+    "F",
     "Filtered",
     "First",
     "Histogram",
@@ -51,14 +56,18 @@ __all__ = [
     "Max",
     "Min",
     "NewEvent",
+    "NullIf",
     "ProjectionError",
     "ReadOnlyLog",
     "RecordedEvent",
+    "StreamCategory",
+    "StreamName",
     "Sum",
     "Top",
     "Trunc",
     "UnknownEventType",
     "UnsupportedSchema",
+    "Value",
     "Where",
     "WrongExpectedVersion",
     "WrongLog",

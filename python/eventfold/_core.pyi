@@ -23,6 +23,7 @@ __all__: list[str] = [
     "dbapi_database",
     "encode_events",
     "expect_borrow",
+    "expression_kind",
     "fold",
     "mergeable",
     "open_database",
@@ -221,6 +222,11 @@ def cancel_auto_extension(file: str | None) -> None: ...
 def dbapi_database(raw_connection: typing.Any, library: str = "", version: str = "", reason: str = "") -> Database: ...
 def encode_events(events: collections.abc.Iterable[typing.Any], metadata: str = "") -> Batch: ...
 def expect_borrow() -> int: ...
+def expression_kind(fields: str, expression: str) -> tuple[str, int]:
+    """
+    The kind of an expression on an event with these fields, and its decimal places, or -1. Raises ProjectionError: what does not fit.
+    """
+
 def fold(
     log: Log,
     spec: str,

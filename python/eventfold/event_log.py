@@ -11,6 +11,7 @@ from uuid import UUID
 from eventfold import _core
 from eventfold._borrow import open_database
 from eventfold.events import NewEvent, RecordedEvent
+from eventfold.expressions import Compiler, Expression, Value, describe
 from eventfold.projection import PSEUDO_FIELDS, Operation, Source, Trunc, as_sources, condition_of, event_type_name
 from eventfold.where import compare, compile_filter, fields_of, split_path
 
@@ -165,7 +166,7 @@ class EventLog:
 
     def fold(
         self,
-        key: str | Trunc | tuple[str | Trunc, ...],
+        key: str | Trunc | Expression | tuple[str | Trunc | Expression, ...],
         columns: Mapping[str, Operation],
         *,
         delete_on: Source | tuple[Source, ...] = (),
@@ -177,11 +178,15 @@ class EventLog:
             log.fold("book", {"borrowed": Count("BookBorrowed"), "title": Latest("BookAdded", "title")})[7]
 
         `key` names the field, or fields, of the events that make the key, or spans of time, `Trunc("created", "day")`,
-        which are given as the text of their beginning; an event of `delete_on` takes the row away.
-        Beside the fields of their data, events have a "position", and "created" as a text, in UTC.
-        Raises ProjectionError, CorruptLog, LogNotFound; TypeError for a condition that cannot be.
+        which are given as the text of their beginning; an event of `delete_on` takes the row away. `()` makes one row
+        of all events, whose key is 1.
+        Beside the fields of their data, events have a "position", and "created" as a text, in UTC. Where a field may
+        be named, in the key and in an operation, an expression may stand: `F("price") * F("quantity")`,
+        `Extract("created", "hour")`, `StreamName()`, `Each("lines", "sku")`; "address__city" leads into JSON.
+        Raises ProjectionError, CorruptLog, LogNotFound; TypeError for a condition or an expression that cannot be.
         """
-        spec = _fold_spec((key,) if isinstance(key, (str, Trunc)) else tuple(key), columns, as_sources(delete_on))
+        keys = tuple(key) if isinstance(key, (tuple, list)) else (key,)
+        spec = _fold_spec(keys or (Value(1),), columns, as_sources(delete_on))
         return _core.fold(self._log, json.dumps(spec, ensure_ascii=False), threads, until)
 
     def head(self) -> int:
@@ -215,19 +220,20 @@ def _recorded(row: tuple[Any, ...]) -> RecordedEvent:
     )
 
 
-def _fold_spec(
-    key: tuple[str | Trunc, ...], columns: Mapping[str, Operation], delete_on: tuple[Source, ...]
-) -> dict[str, Any]:
+def _fold_spec(key: tuple[Any, ...], columns: Mapping[str, Operation], delete_on: tuple[Source, ...]) -> dict[str, Any]:
     events: dict[str, dict[str, Any]] = {}
-    key_fields = [part.field if isinstance(part, Trunc) else part for part in key]
+    compiler = Compiler()
+    key_sources = [part.field if isinstance(part, Trunc) else part for part in key]
 
-    def use(source: Source, *fields: str | None, conditions: tuple[Any, ...] = ()) -> str:
+    def described(field: str) -> dict[str, Any] | None:
+        return None if field in PSEUDO_FIELDS else {"kind": "any", "keys": [field]}
+
+    def use(source: Source, *sources: Any, conditions: tuple[Any, ...] = ()) -> str:
         name = event_type_name(source)
         looked_at = (split_path(path)[0] for path in fields_of(*conditions))
-        described = events.setdefault(name, {})
-        for field in (*key_fields, *filter(None, fields), *looked_at):
-            if field not in PSEUDO_FIELDS:
-                described[field] = {"kind": "any", "keys": [field]}
+        for each in (*key_sources, *sources, *looked_at):
+            if each is not None:
+                describe(compiler.compile(each), events.setdefault(name, {}), described)
         return name
 
     def selection(source: Source) -> Any:
@@ -237,21 +243,24 @@ def _fold_spec(
         name = use(source, conditions=conditions)
         return name if compiled is None else [name, compiled]
 
-    def source_of(operation: Operation, source: Source, field: str | None, options: dict[str, Any]) -> list[Any]:
+    def source_of(operation: Operation, source: Source, field: Any, options: dict[str, Any]) -> list[Any]:
         conditions = operation.conditions_of(source)
         compiled = compile_filter(compare, *conditions)
         name = use(source, field, options.get("label"), conditions=conditions)
         if compiled is not None:
             options = {**options, "filter": compiled}
+        field = field if field is None else compiler.compile(field).text
         return [name, field, options] if options else [name, field]
+
+    def key_of(part: Any, source: Any) -> dict[str, Any]:
+        field = compiler.compile(source).text
+        trunc = {"trunc": part.unit} if isinstance(part, Trunc) else {}
+        return {"column": field, "field": field, "kind": "any"} | trunc
 
     return {
         "name": "fold",
         "table": "",
-        "key": [
-            {"column": field, "field": field, "kind": "any"} | ({"trunc": part.unit} if isinstance(part, Trunc) else {})
-            for field, part in zip(key_fields, key, strict=True)
-        ],
+        "key": [key_of(*pair) for pair in zip(key, key_sources, strict=True)],
         "columns": [
             {
                 "column": column,

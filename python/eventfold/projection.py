@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from eventfold.expressions import is_source
 from eventfold.where import Filtered, as_condition, unfiltered
 
 Source = Any
 
-Term = tuple[Source, str | None, int]
+Term = tuple[Source, Any, int]  # the event type, the field or expression or None, the factor
 
 PSEUDO_FIELDS = ("position", "created")
 """Fields of every event that are not in its data."""
@@ -68,7 +69,7 @@ class Operation:
     kind: ClassVar[str] = "any"
     """Of a column that is not declared elsewhere."""
 
-    sources: tuple[tuple[Source, str | None], ...]
+    sources: tuple[tuple[Source, Any], ...]  # event types, each with a field's name, an expression, or None
     cleared_by: tuple[Source, ...] = field(default=())
     initial: Any = field(default=None)
     has_initial: bool = field(default=False)  # it was given, and is not the operation's own
@@ -95,12 +96,12 @@ class Operation:
         """Return what the specification says of the column beside its sources."""
         return {}
 
-    def fields(self) -> Iterator[tuple[Source, str]]:
-        """Yield each field that it reads, with its source."""
+    def fields(self) -> Iterator[tuple[Source, Any]]:
+        """Yield each field or expression that it reads, with its source."""
         yield from ((source, name) for source, name in self.sources if name is not None)
 
-    def terms(self) -> Iterator[tuple[Source, str | None, dict[str, Any]]]:
-        """Yield each source with its field, and what the specification says of it beside its conditions."""
+    def terms(self) -> Iterator[tuple[Source, Any, dict[str, Any]]]:
+        """Yield each source with its field or expression, and what else the specification says of it but conditions."""
         for (source, name), factor in zip(self.sources, self.factors, strict=True):
             if self.op == "sum" and name is None:
                 yield source, name, {"constant": factor}
@@ -114,10 +115,10 @@ class Operation:
 
     @classmethod
     def _term(cls, pair: Any) -> Term:
-        if not isinstance(pair, tuple) or len(pair) != 2 or not isinstance(pair[1], str):
+        if not isinstance(pair, tuple) or len(pair) != 2 or not is_source(pair[1]):
             raise TypeError(
                 f'{cls.__name__} takes an event type and a field, as in {cls.__name__}(BookAdded, "title"), or '
-                f"several such pairs, each in parentheses; not {pair!r}"
+                f"an expression in its place, or several such pairs, each in parentheses; not {pair!r}"
             )
         return pair[0], pair[1], 1
 
@@ -148,7 +149,9 @@ class Count(Operation):
 
 
 class Sum(Operation):
-    """The sum of a field: `Sum(Paid, "amount")`. Null counts as nothing.
+    """The sum of a field: `Sum(Paid, "amount")`; or of an expression: `Sum(Sold, F("price") * F("quantity"))`.
+
+    Null counts as nothing.
 
     A balance: `Sum((Paid, "amount"), (Refunded, "amount", -1))`; with a number in the place of the field, that is added
     for each event: `Sum((BookBorrowed, 1), (BookReturned, -1))`.
@@ -161,10 +164,10 @@ class Sum(Operation):
     def _term(cls, pair: Any) -> Term:
         if isinstance(pair, tuple):
             match pair[1:]:
-                case [str() as name]:
-                    return pair[0], name, 1
-                case [str() as name, 1 | -1 as sign] if not isinstance(sign, bool):
-                    return pair[0], name, sign
+                case [value] if is_source(value):
+                    return pair[0], value, 1
+                case [value, 1 | -1 as sign] if is_source(value) and not isinstance(sign, bool):
+                    return pair[0], value, sign
                 case [int() as number] if not isinstance(number, bool) and -(2**63) <= number < 2**63:
                     return pair[0], None, number
         raise TypeError(

@@ -16,7 +16,8 @@ LOOKUPS = ("exact", "in", "gt", "gte", "lt", "lte", "range", "isnull", "startswi
 TEXT_LOOKUPS = ("startswith", "endswith", "contains")
 
 Compiled = list[Any]
-Leaf = Callable[[str, Any], tuple[Compiled, str | None]]
+Leaf = Callable[[Any, Any], tuple[Compiled, str | None]]
+"""Compiles a lookup, by its path and value; or a comparison of Django's that stands by itself, with None."""
 
 
 class Where:
@@ -95,11 +96,11 @@ def compile_filter(leaf: Leaf, *conditions: Any) -> Compiled | None:
     return _joined(AND, parts) if parts else None
 
 
-def fields_of(*conditions: Any) -> Iterator[str]:
-    """Return the paths of all lookups."""
+def fields_of(*conditions: Any) -> Iterator[Any]:
+    """Return the paths of all lookups, and comparisons of Django's as they are."""
     for condition in conditions:
         for child in condition.children if condition is not None else ():
-            yield from fields_of(child) if hasattr(child, "children") else [child[0]]
+            yield from fields_of(child) if hasattr(child, "children") else [_lookup(child)[0]]
 
 
 def split_path(path: str) -> tuple[str, str]:
@@ -114,6 +115,8 @@ def split_path(path: str) -> tuple[str, str]:
 
 def compare(path: str, value: Any) -> tuple[Compiled, str | None]:
     """Compile a lookup on a field of unknown kind, which may be null. Raises TypeError."""
+    if not isinstance(path, str):
+        raise TypeError(f"a condition is made of lookups such as days__gt=14, not of {path!r}")
     name, lookup = split_path(path)
     if name == "created":
         return build(path, name, lookup, each_value(path, lookup, value, _moment)), None
@@ -193,18 +196,25 @@ def _compiled(condition: Any, leaf: Leaf, negated: bool) -> Compiled | None:
     for child in condition.children:
         if hasattr(child, "children"):
             part = _compiled(child, leaf, negated)
-        elif isinstance(child, tuple) and len(child) == 2 and isinstance(child[0], str):
-            part, nullable = leaf(*child)
+        else:
+            part, nullable = leaf(*_lookup(child))
             if negated and nullable and part[0] != "isnull":
                 part = ["and", ["isnull", nullable, False], part]
-        else:
-            raise TypeError(f"a condition is made of lookups such as days__gt=14, not of {child!r}")
         if part is not None:
             parts.append(part)
     if not parts:
         return None
     joined = _joined(condition.connector, parts)
     return ["not", joined] if condition.negated else joined
+
+
+def _lookup(child: Any) -> tuple[Any, Any]:
+    """A path and a value; of a comparison such as GreaterThan(F("a") * F("b"), 3), itself and None."""
+    if isinstance(child, tuple) and len(child) == 2 and isinstance(child[0], str):
+        return child
+    if hasattr(child, "lookup_name") and hasattr(child, "rhs"):
+        return child, None
+    raise TypeError(f"a condition is made of lookups such as days__gt=14, not of {child!r}")
 
 
 def _joined(connector: str, parts: list[Compiled]) -> Compiled:
