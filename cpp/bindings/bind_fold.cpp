@@ -156,8 +156,7 @@ void bind_fold(py::module_& module) {
         return std::make_pair(std::string(kKindNames[static_cast<std::size_t>(read.kind)]), read.places);
       },
       py::arg("fields"), py::arg("expression"),
-      "The kind of an expression on an event with these fields, and its decimal places, or -1. Raises ProjectionError: "
-      "what does not fit.");
+      "The kind of an expression on an event with these fields, and its decimal places or -1. Raises ProjectionError.");
   module.def("fold", &fold, py::arg("log"), py::arg("spec"), py::arg("threads") = 2, py::arg("until") = py::none(),
              py::arg("handler") = py::none(), py::arg("progress") = py::none());
 }

@@ -224,7 +224,7 @@ def encode_events(events: collections.abc.Iterable[typing.Any], metadata: str = 
 def expect_borrow() -> int: ...
 def expression_kind(fields: str, expression: str) -> tuple[str, int]:
     """
-    The kind of an expression on an event with these fields, and its decimal places, or -1. Raises ProjectionError: what does not fit.
+    The kind of an expression on an event with these fields, and its decimal places or -1. Raises ProjectionError.
     """
 
 def fold(

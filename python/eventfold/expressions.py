@@ -283,8 +283,9 @@ def each(lines: Compiled, path: list[str]) -> Compiled:
 
 
 def cast(kind: str, compiled: Compiled, *places: int) -> Compiled:
-    """Return it as of another kind."""
-    return Compiled(["cast", kind, compiled.json, *places], f"{compiled.text} as {kind}", 0)
+    """Return it as of another kind; decimals are rounded to their places, half of one away from 0."""
+    precision = f"({places[0]})" if places else ""
+    return Compiled(["cast", kind, compiled.json, *places], f"{compiled.text} as {kind}{precision}", 0)
 
 
 def describe(compiled: Compiled, fields: dict[str, Any], described: Callable[[str], Any]) -> str:

@@ -101,6 +101,17 @@ bool units_of(const CellView& value, int places, std::int64_t& units) {
   return true;
 }
 
+CellView of_units(std::int64_t units, int places) {
+  const std::int64_t unit = power_of_ten(places);
+  if (units % unit == 0) return CellView(units / unit);
+  return CellView(static_cast<double>(units) / static_cast<double>(unit));
+}
+
+CellView rounded(const CellView& value, int places) {
+  std::int64_t units = 0;
+  return value.type == CellType::real && units_of(value, places, units) ? of_units(units, places) : value;
+}
+
 CellView text_or_null(std::string_view text) { return text.empty() ? CellView() : CellView(CellType::text, text); }
 
 }  // namespace
@@ -189,9 +200,7 @@ CellView Expression::units(const CellView& left, const CellView& right) const {
                          : spec_.form == Form::add ? __builtin_add_overflow(units[0], units[1], &result)
                                                    : __builtin_sub_overflow(units[0], units[1], &result);
   if (is_beyond || !(std::abs(static_cast<double>(result)) <= kMostUnits)) return in_doubles();
-  const std::int64_t unit = power_of_ten(spec_.places);
-  if (result % unit == 0) return CellView(result / unit);
-  return CellView(static_cast<double>(result) / static_cast<double>(unit));
+  return of_units(result, spec_.places);
 }
 
 CellView Expression::between_moments(const CellView& left, const CellView& right) const {
@@ -246,7 +255,7 @@ CellView Expression::cast(CellView value) {
   FieldSpec field;
   field.kind = spec_.kind;
   convert(field, taken, buffer_);
-  return taken;
+  return spec_.kind == Kind::decimal && spec_.places >= 0 ? rounded(taken, spec_.places) : taken;
 }
 
 CellView Expression::from_json(std::string_view json) {

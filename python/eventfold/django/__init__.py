@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from eventfold.django.projectors import projector as projector
     from eventfold.django.queryset import EventQuerySet as EventQuerySet
     from eventfold.django.read_models import Count as Count
+    from eventfold.django.read_models import Each as Each
     from eventfold.django.read_models import Filtered as Filtered
     from eventfold.django.read_models import First as First
     from eventfold.django.read_models import Latest as Latest
     from eventfold.django.read_models import Max as Max
     from eventfold.django.read_models import Min as Min
     from eventfold.django.read_models import ReadModel as ReadModel
+    from eventfold.django.read_models import StreamCategory as StreamCategory
+    from eventfold.django.read_models import StreamName as StreamName
     from eventfold.django.read_models import Sum as Sum
     from eventfold.django.read_models import on as on
     from eventfold.django.recorded import Recorded as Recorded
@@ -61,6 +64,9 @@ _MODULES = {
     "Top": "aggregates",
     "Avg": "aggregates",
     "Filtered": "read_models",
+    "Each": "read_models",
+    "StreamName": "read_models",
+    "StreamCategory": "read_models",
     "on": "read_models",
     "projector": "projectors",
     "wait_for": "following.waiting",
@@ -98,6 +104,9 @@ __all__ = [  # noqa: RUF022
     "Top",
     "Avg",
     "Filtered",
+    "Each",
+    "StreamName",
+    "StreamCategory",
     "on",
     "projector",
     "wait_for",

@@ -47,8 +47,8 @@ def _projection(model: Any, alias: str) -> Iterator[str]:
     spec = specification(model, connections[alias], known_fields(alias))
     names = {field.column: field.name for field in model._meta.concrete_fields}
     yield f"  {_LIFECYCLES[model.projection.lifecycle]}"
-    keys = _and([names[part["column"]] for part in spec["key"]])
-    yield f"Key: {keys}, of each event that is read"
+    keys = _and([_key(names[part["column"]], part) for part in spec["key"]])
+    yield f"Key: {keys}, of each {_each(spec)}"
     yield "Columns:"
     width = max((len(names[column["column"]]) for column in spec["columns"]), default=0)
     for column in spec["columns"]:
@@ -60,6 +60,26 @@ def _projection(model: Any, alias: str) -> Iterator[str]:
         yield f"  {label}: {', '.join(_field(name, described) for name, described in fields.items()) or 'no field'}"
     yield from _python(model, spec)
     yield from _threads(spec, names)
+
+
+def _key(name: str, part: dict[str, Any]) -> str:
+    source = f"the {part['trunc']} of {part['field']}" if "trunc" in part else part["field"]
+    return name if source == name else f"{name}, which is {source}"
+
+
+def _each(spec: dict[str, Any]) -> str:
+    """What a key is taken from."""
+    fields = {part["field"] for part in spec["key"]}
+    apart = any(
+        field in described and _has_elements(described[field].get("value"))
+        for described in spec["events"].values()
+        for field in fields
+    )
+    return "element of each event that is read" if apart else "event that is read"
+
+
+def _has_elements(compiled: Any) -> bool:
+    return isinstance(compiled, list) and (compiled[0] == "each" or any(map(_has_elements, compiled[1:])))
 
 
 def column_in_words(column: dict[str, Any], has_handlers: bool) -> str:
@@ -119,6 +139,8 @@ def _condition(condition: list[Any]) -> str:
 
 
 def _field(name: str, described: dict[str, Any]) -> str:
+    if "value" in described:
+        return f"{name} (calculated)"
     notes = [f"formerly {_and(described['keys'][1:])}"] if len(described["keys"]) > 1 else []
     if "default" in described:
         notes.append(f"{_json(described['default'])} where it is missing")

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.core.exceptions import FieldDoesNotExist
 from django.db import connections, router
 
 from eventfold.aggregates import Collected
@@ -15,12 +14,12 @@ from eventfold.django.conditions import compile_conditions
 from eventfold.django.constants import is_event_model
 from eventfold.django.declared import declared_model
 from eventfold.django.event_views import has_log
-from eventfold.django.kinds import kind_of
+from eventfold.django.expressions import compile_source, kind_of_source
 from eventfold.django.projectors import all_projectors
 from eventfold.django.read_model_state import is_async, state_of
 from eventfold.django.read_models import ReadModel, label_of
 from eventfold.django.replay import is_projected, replayable_models
-from eventfold.django.specification import PSEUDO_FIELDS, column_kind, initial_value, own_columns
+from eventfold.django.specification import column_kind, initial_value, key_names, own_columns
 from eventfold.errors import InvalidEvent, ProjectionError
 from eventfold.projection import Operation
 
@@ -73,10 +72,17 @@ def _problems(model: Any) -> Iterator[CheckMessage]:
                 )
                 continue
             kinds = spans
+        misfits = False
         for label, event in events.items():
-            if problem := _misfit(event, source, kinds):
-                hint = f"Each event of a projection says which row it concerns: give {label} a field {source!r}."
+            if problem := _misfit(event, source, kinds, model._meta.get_field(name)):
+                hint = "Each event of a projection says which row it concerns" + (
+                    f": give {label} a field {source!r}." if isinstance(source, str) else "."
+                )
                 yield _error(model, f"has the key {name!r}: {problem}.", hint, 2)
+                misfits = True
+        if not misfits and len(meanings := key_names(model, name)) > 1:
+            hint = "Give the events fields of the same names and kinds."
+            yield _error(model, f"has the key {name!r}, which is {' or '.join(sorted(meanings))}.", hint, 2)
     if not _is_unique(model, declaration.key):
         names = ", ".join(repr(name) for name in declaration.key)
         hint = f'Add models.UniqueConstraint(fields=[{names}], name="...") to Meta.constraints, or a primary key.'
@@ -142,7 +148,7 @@ def _operation_problems(field: Any, operation: Operation, events: dict[str, Any]
                 hint = "Sum a DurationField of the event, or use an IntegerField."
                 yield _error(model, f"sums numbers into {field.name!r}, which is a duration.", hint, 3)
             continue
-        problem = _misfit(events[label_of(source)], name, takes)
+        problem = _misfit(events[label_of(source)], name, takes, field)
         if problem:
             yield _error(model, f"fills {field.name!r}: {problem}.", "The fields must be of one kind.", 3)
 
@@ -162,18 +168,16 @@ def _condition_problems(model: Any, events: dict[str, Any]) -> Iterator[CheckMes
         yield _error(model, f"has {problem}.", hint, 9)
 
 
-def _misfit(event: Any, name: str | None, kinds: set[str]) -> str:
-    label = event._meta.label
-    if name in PSEUDO_FIELDS:
-        kind = PSEUDO_FIELDS[name]
-    else:
-        try:
-            kind = kind_of(event._meta.get_field(name))
-        except FieldDoesNotExist:
-            return f"{label} has no field {name!r}"
-        except InvalidEvent as error:
-            return str(error)
-    return "" if kind in kinds else f"{name!r} of {label} is of the kind {kind}, not {' or '.join(sorted(kinds))}"
+def _misfit(event: Any, source: Any, kinds: set[str], target: Any) -> str:
+    """Say why a field or an expression cannot fill a field of the read model; nothing if it can."""
+    try:
+        compiled = compile_source(event, source, target)
+        kind = kind_of_source(event, compiled)
+    except (ProjectionError, InvalidEvent) as error:
+        return str(error)
+    if kind in kinds:
+        return ""
+    return f"{compiled.text!r} of {event._meta.label} is of the kind {kind}, not {' or '.join(sorted(kinds))}"
 
 
 def _error(model: Any, problem: str, hint: str, number: int) -> CheckMessage:

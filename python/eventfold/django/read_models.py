@@ -13,23 +13,24 @@ class BookList(ReadModel):
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core.checks import CheckMessage
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models, router, transaction
-from django.db.models import F
 from django.db.models.base import ModelBase
 from django.db.models.functions.datetime import TruncBase
 
 from eventfold.django.derived_rows import ReadModelManager, make_due, refuse_by_hand
+from eventfold.expressions import Each, StreamCategory, StreamName, Value
 from eventfold.projection import UNITS, Count, First, Latest, Max, Min, Operation, Sum, as_sources, condition_of
 from eventfold.where import Filtered, unfiltered
 
 __all__ = [
     "Count",
     "Declaration",
+    "Each",
     "Filtered",
     "First",
     "Handler",
@@ -37,6 +38,8 @@ __all__ = [
     "Max",
     "Min",
     "ReadModel",
+    "StreamCategory",
+    "StreamName",
     "Sum",
     "label_of",
     "on",
@@ -90,8 +93,9 @@ class Declaration:
     operations: dict[str, Operation] = field(default_factory=dict)
     delete_on: tuple[Any, ...] = ()
     handlers: tuple[Handler, ...] = ()
-    key_sources: dict[str, tuple[str, str | None]] = field(default_factory=dict)
-    """Of each key that is not simply the event's field of its name: that field, and the unit to which it is cut."""
+    key_sources: dict[str, tuple[Any, str | None]] = field(default_factory=dict)
+    """Of each key that is not simply the event's field of its name: a field or an expression, and the unit to which it
+    is cut."""
     lifecycle: str = "inline"
 
     @classmethod
@@ -99,13 +103,16 @@ class Declaration:
         """Raise TypeError for anything in the class that is not a part of a projection."""
         attributes = {name: value for name, value in vars(projection).items() if not name.startswith("__")}
         key = attributes.pop("key", None)
-        if not key:
-            raise TypeError(f'{model_name}.Projection needs a key, the field that tells rows apart: key = "book"')
+        if key is None or key == "":
+            raise TypeError(
+                f'{model_name}.Projection needs a key, the field that tells rows apart: key = "book"; or key = () for '
+                "one row of all"
+            )
         keys = (key,) if isinstance(key, str) else tuple(key)
         key_sources = {
             name: key_source(f"{model_name}.Projection.{name}", attributes.pop(name))
             for name in keys
-            if isinstance(attributes.get(name), (F, TruncBase))
+            if hasattr(attributes.get(name), "resolve_expression")
         }
         delete_on = as_sources(attributes.pop("delete_on", ()))
         lifecycle = _lifecycle(model_name, attributes.pop("lifecycle", "inline"))
@@ -124,8 +131,12 @@ class Declaration:
                 raise TypeError(f"{model_name}.Projection.{name} is no operation such as Count or Latest: {value!r}")
         return cls(keys, operations, delete_on, tuple(handlers), key_sources, lifecycle)
 
-    def key_source(self, name: str) -> tuple[str, str | None]:
-        """Return the events' field that a key is made of, and the unit to which it is cut, if it is."""
+    def of_one_row(self, primary_key: str) -> "Declaration":
+        """Return the same with a constant for the key, which is the primary key."""
+        return replace(self, key=(primary_key,), key_sources={primary_key: (Value(1), None)})
+
+    def key_source(self, name: str) -> tuple[Any, str | None]:
+        """Return the events' field or expression that a key is made of, and the unit to which it is cut, if it is."""
         return self.key_sources.get(name, (name, None))
 
     def labels(self) -> set[str]:
@@ -158,19 +169,19 @@ def _lifecycle(model_name: str, value: Any) -> str:
     return str(value)
 
 
-def key_source(place: str, expression: F | TruncBase) -> tuple[str, str | None]:
-    """Return the field and the unit of `TruncDate("created")` or of `F("shelf")`. Raises TypeError for others."""
-    if isinstance(expression, F):
-        return expression.name, None
+def key_source(place: str, expression: Any) -> tuple[Any, str | None]:
+    """Return what a key is made of, and the unit to which `TruncDate("created")` cuts it. Raises TypeError."""
+    if not isinstance(expression, TruncBase):
+        return expression, None
     (source, *more) = expression.get_source_expressions()
-    if more or not isinstance(source, F):
+    if more:
         raise TypeError(f'{place} cuts a field of the events, as in TruncDate("created"), and nothing else')
     if expression.tzinfo is not None and str(expression.tzinfo) != "UTC":
         raise TypeError(f"{place}: a read model's days are those of UTC, and not of {expression.tzinfo}")
     unit = "day" if expression.kind == "date" else expression.kind
     if unit not in UNITS:
         raise TypeError(f"{place}: a key can be a year, month, day or hour, and not a {unit}")
-    return source.name, unit
+    return source, unit
 
 
 class ReadModelBase(ModelBase):
@@ -181,6 +192,8 @@ class ReadModelBase(ModelBase):
         model: Any = super().__new__(cls, name, bases, attrs, **kwargs)
         if projection is not None:
             declaration = Declaration.read(name, projection)
+            if not declaration.key:
+                declaration = declaration.of_one_row(model._meta.pk.name)
             for field_name in (*declaration.key, *declaration.operations):
                 try:
                     model._meta.get_field(field_name)

@@ -1,7 +1,7 @@
 """A Projection as the native core takes it: plain data, whose hash is stored with the read model."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -11,15 +11,15 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import AutoField
 
 from eventfold.aggregates import Collected
-from eventfold.django.conditions import compile_conditions, field_names
+from eventfold.django.conditions import compile_conditions, sources_of_conditions
 from eventfold.django.declared import declared_model
+from eventfold.django.expressions import PSEUDO_FIELDS, compile_source
 from eventfold.django.kinds import AnyField, json_key, kind_of
 from eventfold.django.read_models import Declaration, label_of
 from eventfold.django.type_fields import TypeFields
+from eventfold.errors import ProjectionError
+from eventfold.expressions import Compiled, describe
 from eventfold.projection import Operation, condition_of
-
-PSEUDO_FIELDS = {"position": "integer", "created": "datetime"}
-"""Fields of every event that are not in its `data`."""
 
 
 def column_kind(field: AnyField) -> str:
@@ -72,7 +72,7 @@ def specification(model: Any, connection: BaseDatabaseWrapper, known: Mapping[st
         "delete_on": sorted((_selection(source, connection) for source in declaration.delete_on), key=str),
         "handlers": sorted(declaration.handled_labels()),
         "events": {
-            label: _event(label, declaration, known.get(label, TypeFields())) for label in sorted(declaration.labels())
+            label: _event(label, model, known.get(label, TypeFields())) for label in sorted(declaration.labels())
         },
     }
     if not settings.USE_TZ:
@@ -93,8 +93,18 @@ def hash_of(spec: dict[str, Any]) -> str:
 
 def _key(model: Any, name: str) -> dict[str, Any]:
     field = model._meta.get_field(name)
-    source, unit = model.projection.key_source(name)
-    return {"column": field.column, "field": source, "kind": column_kind(field)} | ({"trunc": unit} if unit else {})
+    _, unit = model.projection.key_source(name)
+    text, *others = sorted(key_names(model, name)) or [name]
+    if others:
+        raise ProjectionError(f"the key {name!r} of {model._meta.label} is not the same for all events")
+    return {"column": field.column, "field": text, "kind": column_kind(field)} | ({"trunc": unit} if unit else {})
+
+
+def key_names(model: Any, name: str) -> set[str]:
+    """Return what a key is called on the events that a read model reads: one name, if it is the same everywhere."""
+    source, _ = model.projection.key_source(name)
+    field = model._meta.get_field(name)
+    return {compile_source(declared_model(label), source, field).text for label in model.projection.labels()}
 
 
 def _column(field: AnyField, operation: Operation | None, connection: BaseDatabaseWrapper) -> dict[str, Any]:
@@ -103,7 +113,7 @@ def _column(field: AnyField, operation: Operation | None, connection: BaseDataba
         "kind": column_kind(field),
         "op": operation.op if operation else "handler",
         **(operation.options if operation else {}),
-        "from": [_source(operation, *term, connection) for term in operation.terms()] if operation else [],
+        "from": [_source(field, operation, *term, connection) for term in operation.terms()] if operation else [],
         "cleared_by": [_selection(source, connection) for source in operation.cleared_by] if operation else [],
         "initial": initial_value(field, operation, connection),
     }
@@ -113,13 +123,25 @@ def _column(field: AnyField, operation: Operation | None, connection: BaseDataba
 
 
 def _source(
-    operation: Operation, source: Any, name: str | None, options: dict[str, Any], connection: BaseDatabaseWrapper
+    field: AnyField,
+    operation: Operation,
+    source: Any,
+    value: Any,
+    options: dict[str, Any],
+    connection: BaseDatabaseWrapper,
 ) -> list[Any]:
     label = label_of(source)
-    condition = compile_conditions(declared_model(label), connection, *operation.conditions_of(source))
+    event = declared_model(label)
+    condition = compile_conditions(event, connection, *operation.conditions_of(source))
     if condition is not None:
         options = {**options, "filter": condition}
+    name = None if value is None else compile_source(event, value, _target(field, operation)).text
     return [label, name, options] if options else [label, name]
+
+
+def _target(field: AnyField, operation: Operation) -> AnyField | None:
+    """The field that takes a value as it is; what a collection gathers keeps its own kind."""
+    return None if isinstance(operation, Collected) else field
 
 
 def _selection(source: Any, connection: BaseDatabaseWrapper) -> Any:
@@ -149,21 +171,33 @@ def _says_only_what_changed(event: Any) -> bool:
     return issubclass(event, TrackedEvent)
 
 
-def _event(label: str, declaration: Declaration, known: TypeFields) -> dict[str, Any]:
+def _event(label: str, model: Any, known: TypeFields) -> dict[str, Any]:
     event = declared_model(label)
-    names = {declaration.key_source(name)[0] for name in declaration.key}
-    for operation in declaration.operations.values():
-        names |= {name for source, name in operation.fields() if label_of(source) == label}
-    for about, conditions in declaration.conditions():
-        if about == label:
-            names |= field_names(event, *conditions)
-    fields = [field for field in event._meta.concrete_fields if field.name in names - set(PSEUDO_FIELDS)]
-    described = {field.name: event_field(field, known) for field in fields}
+    used = list(_used(label, event, model))
+    names = {name for compiled in used for name in compiled.fields()} - set(PSEUDO_FIELDS)
+    described = {field.name: event_field(field, known) for field in event._meta.concrete_fields if field.name in names}
     if _says_only_what_changed(event):
         for name in described.keys() - {"key"}:
             # a table may hold what is not of its field's kind, and no save may fail for it: such a value is null
             described[name] |= {"sparse": True, "mixed": True}
+    for compiled in sorted(used, key=lambda each: each.text):
+        describe(compiled, described, lambda name: None)  # its fields are there
     return described
+
+
+def _used(label: str, event: Any, model: Any) -> Iterator[Compiled]:
+    """The fields and expressions of one event type that a projection reads."""
+    declaration: Declaration = model.projection
+    for name in declaration.key:
+        yield compile_source(event, declaration.key_source(name)[0], model._meta.get_field(name))
+    for name, operation in declaration.operations.items():
+        target = _target(model._meta.get_field(name), operation)
+        for source, value in operation.fields():
+            if label_of(source) == label:
+                yield compile_source(event, value, target)
+    for about, conditions in declaration.conditions():
+        if about == label:
+            yield from sources_of_conditions(event, *conditions)
 
 
 def event_field(field: AnyField, known: TypeFields) -> dict[str, Any]:
