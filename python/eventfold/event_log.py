@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from types import TracebackType
 from typing import Any, overload
@@ -12,8 +12,17 @@ from eventfold import _core
 from eventfold._borrow import open_database
 from eventfold.events import NewEvent, RecordedEvent
 from eventfold.expressions import Compiler, Expression, Value, describe
-from eventfold.projection import PSEUDO_FIELDS, Operation, Source, Trunc, as_sources, condition_of, event_type_name
-from eventfold.where import compare, compile_filter, fields_of, split_path
+from eventfold.projection import (
+    PSEUDO_FIELDS,
+    Operation,
+    Source,
+    Trunc,
+    as_sources,
+    condition_of,
+    event_type_name,
+    is_pattern,
+)
+from eventfold.where import compare, compile_filter, fields_of, split_path, unfiltered
 
 ANY = -1
 """`expected_version`: whatever version the stream is at."""
@@ -183,11 +192,16 @@ class EventLog:
         Beside the fields of their data, events have a "position", and "created" as a text, in UTC. Where a field may
         be named, in the key and in an operation, an expression may stand: `F("price") * F("quantity")`,
         `Extract("created", "hour")`, `StreamName()`, `Each("lines", "sku")`; "address__city" leads into JSON.
+        `"books.*"` stands for all types in the log whose name begins so, `"*"` for all types; their events without a
+        key are left out.
         Raises ProjectionError, CorruptLog, LogNotFound; TypeError for a condition or an expression that cannot be.
         """
         keys = tuple(key) if isinstance(key, (tuple, list)) else (key,)
-        spec = _fold_spec(keys or (Value(1),), columns, as_sources(delete_on))
+        spec = _fold_spec(keys or (Value(1),), columns, as_sources(delete_on), self._types)
         return _core.fold(self._log, json.dumps(spec, ensure_ascii=False), threads, until)
+
+    def _types(self) -> list[str]:
+        return sorted(self._log.stats()["events_by_type"])
 
     def head(self) -> int:
         """Return the position of the last event, 0 where there is none."""
@@ -220,7 +234,12 @@ def _recorded(row: tuple[Any, ...]) -> RecordedEvent:
     )
 
 
-def _fold_spec(key: tuple[Any, ...], columns: Mapping[str, Operation], delete_on: tuple[Source, ...]) -> dict[str, Any]:
+def _fold_spec(
+    key: tuple[Any, ...],
+    columns: Mapping[str, Operation],
+    delete_on: tuple[Source, ...],
+    all_types: Callable[[], list[str]],
+) -> dict[str, Any]:
     events: dict[str, dict[str, Any]] = {}
     compiler = Compiler()
     key_sources = [part.field if isinstance(part, Trunc) else part for part in key]
@@ -236,21 +255,35 @@ def _fold_spec(key: tuple[Any, ...], columns: Mapping[str, Operation], delete_on
                 describe(compiler.compile(each), events.setdefault(name, {}), described)
         return name
 
-    def selection(source: Source) -> Any:
-        """A type, or a type and a condition."""
-        conditions = (condition_of(source),)
+    def compiled_filter(source: Source, conditions: tuple[Any, ...]) -> list[Any] | None:
         compiled = compile_filter(compare, *conditions)
-        name = use(source, conditions=conditions)
-        return name if compiled is None else [name, compiled]
+        if not is_pattern(source):
+            return compiled
+        parts = [["isnull", compiler.compile(each).text, False] for each in key_sources]
+        return ["and", *parts] if compiled is None else ["and", *parts, compiled]
 
-    def source_of(operation: Operation, source: Source, field: Any, options: dict[str, Any]) -> list[Any]:
-        conditions = operation.conditions_of(source)
-        compiled = compile_filter(compare, *conditions)
-        name = use(source, field, options.get("label"), conditions=conditions)
-        if compiled is not None:
-            options = {**options, "filter": compiled}
-        field = field if field is None else compiler.compile(field).text
-        return [name, field, options] if options else [name, field]
+    def types_of(source: Source) -> list[Source]:
+        pattern = unfiltered(source)
+        return [name for name in all_types() if name.startswith(pattern[:-1])] if is_pattern(source) else [source]
+
+    def selections(sources: Iterable[Source]) -> Iterator[Any]:
+        """Types, or types and a condition."""
+        for source in sources:
+            conditions = (condition_of(source),)
+            compiled = compiled_filter(source, conditions)
+            for each in types_of(source):
+                name = use(each, conditions=conditions)
+                yield name if compiled is None else [name, compiled]
+
+    def sources_of(operation: Operation) -> Iterator[list[Any]]:
+        for source, field, options in operation.terms():
+            conditions = operation.conditions_of(source)
+            compiled = compiled_filter(source, conditions)
+            more = options if compiled is None else {**options, "filter": compiled}
+            text = field if field is None else compiler.compile(field).text
+            for each in types_of(source):
+                name = use(each, field, options.get("label"), conditions=conditions)
+                yield [name, text, more] if more else [name, text]
 
     def key_of(part: Any, source: Any) -> dict[str, Any]:
         field = compiler.compile(source).text
@@ -267,13 +300,13 @@ def _fold_spec(key: tuple[Any, ...], columns: Mapping[str, Operation], delete_on
                 "kind": operation.kind,
                 "op": operation.op,
                 **operation.options,
-                "from": [source_of(operation, *term) for term in operation.terms()],
-                "cleared_by": [selection(source) for source in operation.cleared_by],
+                "from": list(sources_of(operation)),
+                "cleared_by": list(selections(operation.cleared_by)),
                 "initial": operation.initial,
             }
             for column, operation in columns.items()
         ],
-        "delete_on": [selection(source) for source in delete_on],
+        "delete_on": list(selections(delete_on)),
         "handlers": [],
         "events": events,
     }

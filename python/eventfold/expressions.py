@@ -210,9 +210,9 @@ class Compiler:
             case Each(lines, within):
                 return each(self.compile(lines), within.split("__") if within else [])
             case StreamName():
-                return Compiled(["stream"], "stream")
+                return Compiled(["stream"], "name of stream", 0)
             case StreamCategory():
-                return Compiled(["category"], "category")
+                return Compiled(["category"], "category of stream", 0)
             case _:
                 return self.other(expression)
 

@@ -1,7 +1,7 @@
 """What a fold does with events, column by column: plain data, for EventLog.fold and for read models alike.
 
 A source is an event type: its name, or an event class (anything with an `event_type_name`); or some events of a type,
-`Filtered(type, condition)`.
+`Filtered(type, condition)`; or all types of an app, `"books.*"`, or all, `"*"`, that have what the key is made of.
 """
 
 from collections.abc import Iterator
@@ -58,6 +58,12 @@ def as_sources(sources: Source | tuple[Source, ...] | list[Source]) -> tuple[Sou
 def condition_of(source: Source) -> Any:
     """Return the condition of a source, None where it is a whole event type."""
     return source.condition if isinstance(source, Filtered) else None
+
+
+def is_pattern(source: Source) -> bool:
+    """Whether a source is a pattern, which stands for several types: "books.*", or "*" for all."""
+    name = unfiltered(source)
+    return isinstance(name, str) and (name == "*" or name.endswith(".*"))
 
 
 @dataclass(frozen=True, init=False)
@@ -124,7 +130,7 @@ class Operation:
 
 
 class Count(Operation):
-    """How many events of these types there were: `Count(BookBorrowed)`.
+    """How many events of these types there were: `Count(BookBorrowed)`; of all types of an app: `Count("books.*")`.
 
     Raises TypeError for `distinct=True`, which says how to keep the number of different values.
     """

@@ -11,6 +11,7 @@ from django.utils import timezone
 from eventfold import ProjectionError
 from tests.django.orders.events import Cancelled, Placed, Sold
 from tests.django.orders.read_models import (
+    Activity,
     Category,
     City,
     Customer,
@@ -21,7 +22,7 @@ from tests.django.orders.read_models import (
     Totals,
 )
 
-MODELS = (Earned, Hourly, City, Sku, Customer, Totals, StreamOfOrders, Category)
+MODELS = (Activity, Earned, Hourly, City, Sku, Customer, Totals, StreamOfOrders, Category)
 UTC = datetime.timezone.utc
 LINES = [
     {"sku": "a", "units": 2, "cents": 500},

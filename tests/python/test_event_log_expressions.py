@@ -136,7 +136,7 @@ def test_a_key_is_the_stream_or_its_category(log: EventLog) -> None:
     assert log.fold(StreamCategory(), {"n": Count("Seen")}).to_dict() == {"book": (3,), "shop": (1,)}
     assert log.fold((), {"last": Latest("Seen", StreamName())})[1] == ("book-1",)
     log.append("Seen", {"n": 9})
-    with pytest.raises(ProjectionError, match='its key "stream" is null or missing'):
+    with pytest.raises(ProjectionError, match='its key "name of stream" is null or missing'):
         log.fold(StreamName(), {"n": Count("Seen")})
     assert log.fold(Coalesce(StreamCategory(), Value("none")), {"n": Sum("Seen", "n")})["none"] == (9,)
 
@@ -201,3 +201,17 @@ def test_threads_and_one_pass_agree(log: EventLog) -> None:
     for key in (Each("lines", "sku"), StreamCategory(), Trunc("created", "year"), F("n") % 11):
         assert log.fold(key, columns, threads=2).to_dict() == log.fold(key, columns, threads=1).to_dict()
     assert sum(n for n, _, _ in log.fold(Each("lines", "sku"), columns).values()) == sum(map(len, lines))
+
+
+def test_a_pattern_stands_for_all_types_that_begin_so(log: EventLog) -> None:
+    assert log.fold("book", {"n": Count("*")}).to_dict() == {}
+    log.append("books.Added", {"book": 1, "title": "Emma"})
+    log.append("books.Lent", {"book": 1})
+    log.append("books.Opened", {"shop": 1})
+    log.append("shelves.Stored", {"book": 1})
+    log.append("books.Lent", {"book": None})
+    assert log.fold("book", {"n": Count("books.*"), "all": Count("*")}).to_dict() == {1: (2, 3)}
+    assert log.fold((), {"n": Count("books.*")})[1] == (4,)
+    titles = Latest(Filtered("books.*", Where(title__isnull=False)), "title")
+    assert log.fold("book", {"title": titles}, delete_on="shelves.*").to_dict() == {}
+    assert log.fold("book", {"title": titles}).to_dict() == {1: ("Emma",)}

@@ -47,8 +47,7 @@ def _projection(model: Any, alias: str) -> Iterator[str]:
     spec = specification(model, connections[alias], known_fields(alias))
     names = {field.column: field.name for field in model._meta.concrete_fields}
     yield f"  {_LIFECYCLES[model.projection.lifecycle]}"
-    keys = _and([_key(names[part["column"]], part) for part in spec["key"]])
-    yield f"Key: {keys}, of each {_each(spec)}"
+    yield _keys(spec, names)
     yield "Columns:"
     width = max((len(names[column["column"]]) for column in spec["columns"]), default=0)
     for column in spec["columns"]:
@@ -57,25 +56,28 @@ def _projection(model: Any, alias: str) -> Iterator[str]:
         yield f"Row deleted by: {_or(_selections(spec['delete_on']))}"
     yield "Events:"
     for label, fields in spec["events"].items():
-        yield f"  {label}: {', '.join(_field(name, described) for name, described in fields.items()) or 'no field'}"
+        own = [_field(name, described) for name, described in fields.items() if "value" not in described]
+        yield f"  {label}: {', '.join(own) or 'no field'}"
     yield from _python(model, spec)
     yield from _threads(spec, names)
 
 
-def _key(name: str, part: dict[str, Any]) -> str:
-    source = f"the {part['trunc']} of {part['field']}" if "trunc" in part else part["field"]
-    return name if source == name else f"{name}, which is {source}"
-
-
-def _each(spec: dict[str, Any]) -> str:
-    """What a key is taken from."""
-    fields = {part["field"] for part in spec["key"]}
-    apart = any(
-        field in described and _has_elements(described[field].get("value"))
+def _keys(spec: dict[str, Any], names: dict[str, str]) -> str:
+    made = [
+        described[part["field"]]["value"]
+        for part in spec["key"]
         for described in spec["events"].values()
-        for field in fields
-    )
-    return "element of each event that is read" if apart else "event that is read"
+        if "value" in described.get(part["field"], {})
+    ]
+    keys = _and([_key(names[part["column"]], part) for part in spec["key"]])
+    if len(spec["key"]) == 1 and made and made[0][0] == "value":
+        return f"Key: always {spec['key'][0]['field']}, in {names[spec['key'][0]['column']]}: one row of all"
+    return f"Key: {keys}, of each {'element of each ' if any(map(_has_elements, made)) else ''}event that is read"
+
+
+def _key(name: str, part: dict[str, Any]) -> str:
+    source = f"{part['trunc']} of {part['field']}" if "trunc" in part else part["field"]
+    return name if source == name else f"{name} ({source})"
 
 
 def _has_elements(compiled: Any) -> bool:
@@ -139,8 +141,6 @@ def _condition(condition: list[Any]) -> str:
 
 
 def _field(name: str, described: dict[str, Any]) -> str:
-    if "value" in described:
-        return f"{name} (calculated)"
     notes = [f"formerly {_and(described['keys'][1:])}"] if len(described["keys"]) > 1 else []
     if "default" in described:
         notes.append(f"{_json(described['default'])} where it is missing")

@@ -21,7 +21,7 @@ from eventfold import _core
 from eventfold.django.kinds import AnyField, kind_of
 from eventfold.django.type_fields import TypeFields
 from eventfold.errors import InvalidEvent, ProjectionError
-from eventfold.expressions import PARTS, Compiled, Compiler, call, cast, extract, within
+from eventfold.expressions import PARTS, Compiled, Compiler, StreamName, call, cast, extract, within
 from eventfold.projection import UNITS
 
 PSEUDO_FIELDS = {"position": "integer", "created": "datetime"}
@@ -49,7 +49,7 @@ class EventCompiler(Compiler):
         field = _field(self._event, first)
         if field is None:
             if first == STREAM and not path:
-                return Compiled(["stream"], STREAM)
+                return self.compile(StreamName())
             raise TypeError(f"{self._event._meta.label} has no field {first!r}")
         compiled = Compiled(first, first)
         if not path:

@@ -44,6 +44,11 @@ def check_projection(model: Any) -> list[CheckMessage]:
 def _problems(model: Any) -> Iterator[CheckMessage]:
     declaration = model.projection
     events = {}
+    for pattern in sorted(set(declaration.unmatched)):
+        hint = (
+            'A pattern is an app\'s label, as in "books.*", or "*"; its types have the fields that are asked of them.'
+        )
+        yield _error(model, f"reads {pattern!r}, and no event type is such.", hint, 1)
     for label in sorted(declaration.labels()):
         try:
             event = declared_model(label)

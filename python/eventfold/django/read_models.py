@@ -24,7 +24,19 @@ from django.db.models.functions.datetime import TruncBase
 
 from eventfold.django.derived_rows import ReadModelManager, make_due, refuse_by_hand
 from eventfold.expressions import Each, StreamCategory, StreamName, Value
-from eventfold.projection import UNITS, Count, First, Latest, Max, Min, Operation, Sum, as_sources, condition_of
+from eventfold.projection import (
+    UNITS,
+    Count,
+    First,
+    Latest,
+    Max,
+    Min,
+    Operation,
+    Sum,
+    as_sources,
+    condition_of,
+    is_pattern,
+)
 from eventfold.where import Filtered, unfiltered
 
 __all__ = [
@@ -97,6 +109,8 @@ class Declaration:
     """Of each key that is not simply the event's field of its name: a field or an expression, and the unit to which it
     is cut."""
     lifecycle: str = "inline"
+    unmatched: tuple[str, ...] = ()
+    """Patterns such as "books.*" that no event type matches."""
 
     @classmethod
     def read(cls, model_name: str, projection: type) -> "Declaration":
@@ -135,16 +149,22 @@ class Declaration:
         """Return the same with a constant for the key, which is the primary key."""
         return replace(self, key=(primary_key,), key_sources={primary_key: (Value(1), None)})
 
+    def has_patterns(self) -> bool:
+        """Whether some of its event types are given by a pattern."""
+        return any(map(is_pattern, self._sources()))
+
     def key_source(self, name: str) -> tuple[Any, str | None]:
         """Return the events' field or expression that a key is made of, and the unit to which it is cut, if it is."""
         return self.key_sources.get(name, (name, None))
 
     def labels(self) -> set[str]:
         """Return the labels of all event types that it reads."""
+        return {label_of(source) for source in self._sources()}
+
+    def _sources(self) -> list[Any]:
         sources = [source for operation in self.operations.values() for source, _ in operation.sources]
         sources += [source for operation in self.operations.values() for source in operation.cleared_by]
-        sources += [*self.delete_on, *(event for handler in self.handlers for event in handler.events)]
-        return {label_of(source) for source in sources}
+        return [*sources, *self.delete_on, *(event for handler in self.handlers for event in handler.events)]
 
     def conditions(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """Yield the label of an event type and the conditions, some of which may be None, that must all hold for it."""
@@ -199,8 +219,21 @@ class ReadModelBase(ModelBase):
                     model._meta.get_field(field_name)
                 except FieldDoesNotExist:
                     raise TypeError(f"{name}.Projection names {field_name!r}, which is no field of {name}") from None
-            model.projection = declaration
+            model.projection = _ByPattern(declaration) if declaration.has_patterns() else declaration
         return model
+
+
+class _ByPattern:
+    """A declaration with patterns: what they stand for is looked up when it is asked for, since classes may come."""
+
+    def __init__(self, declaration: Declaration) -> None:
+        self._declaration = declaration
+
+    def __get__(self, instance: Any, owner: Any) -> Declaration:
+        from eventfold.django.wildcards import expanded
+
+        declaration: Declaration = expanded(owner, self._declaration)
+        return declaration
 
 
 class ReadModel(models.Model, metaclass=ReadModelBase):

@@ -166,3 +166,23 @@ class Category(ReadModel):
         lifecycle_of = StreamCategory()
         events = Count(Placed, Cancelled)
         last_stream = Latest((Placed, StreamName()), (Cancelled, "stream"))
+
+
+class Activity(ReadModel):
+    """Event types by pattern."""
+
+    customer = models.CharField(max_length=20, primary_key=True)
+    events = models.IntegerField(default=0)
+    placed = models.IntegerField(default=0)
+    last_event = models.BigIntegerField(null=True)
+    story = models.TextField(default="")
+
+    class Projection:
+        key = "customer"
+        events = Count("orders.*")
+        placed = Count(Placed)
+        last_event = Max("orders.*", "position")
+
+        @on("orders.*")
+        def tell(row, event):
+            row.story += f"{type(event).__name__} "
