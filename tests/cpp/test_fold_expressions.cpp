@@ -110,6 +110,10 @@ TEST_CASE("decimals are calculated with exactly while a double holds them", "[fo
   CHECK(value_of(R"(["*","price","price"])", R"("price":"1.10")").view() == CellView(1.21));
   CHECK(value_of(R"(["/","price","n"])", R"("price":"3.00","n":2)").view() == CellView(1.5));
   CHECK(value_of(R"(["cast","decimal",["/","price","n"],2])", R"("price":"-10.00","n":7)").view() == CellView(-1.43));
+  CHECK(value_of(R"(["cast","decimal",["*","price",["value",0.5,"decimal",1]],2])", R"("price":"2.01")").view() ==
+        CellView(1.01));
+  CHECK(value_of(R"(["cast","decimal",["*","price",["value",-0.5,"decimal",1]],2])", R"("price":"2.01")").view() ==
+        CellView(-1.01));
   CHECK(value_of(R"(["cast","decimal",["path","tree","x"],1])", R"("tree":{"x":"0.25"})").view() == CellView(0.3));
   CHECK(value_of(R"(["*","price","n"])", R"("price":"1234567890123.25","n":1000)").view() == whole(1234567890123250));
 }

@@ -107,9 +107,16 @@ CellView of_units(std::int64_t units, int places) {
   return CellView(static_cast<double>(units) / static_cast<double>(unit));
 }
 
-CellView rounded(const CellView& value, int places) {
+// To fewer places, half of one away from 0; `known`: how many it has, -1 if nobody knows.
+CellView rounded(const CellView& value, int known, int places) {
   std::int64_t units = 0;
-  return value.type == CellType::real && units_of(value, places, units) ? of_units(units, places) : value;
+  if (value.type != CellType::real || (known >= 0 && known <= places)) return value;
+  if (known < 0 || !units_of(value, known, units)) {
+    return units_of(value, places, units) ? of_units(units, places) : value;
+  }
+  const std::int64_t unit = power_of_ten(known - places);
+  const std::int64_t half = units < 0 ? -unit / 2 : unit / 2;
+  return of_units((units + half) / unit, places);
 }
 
 CellView text_or_null(std::string_view text) { return text.empty() ? CellView() : CellView(CellType::text, text); }
@@ -255,7 +262,8 @@ CellView Expression::cast(CellView value) {
   FieldSpec field;
   field.kind = spec_.kind;
   convert(field, taken, buffer_);
-  return spec_.kind == Kind::decimal && spec_.places >= 0 ? rounded(taken, spec_.places) : taken;
+  return spec_.kind == Kind::decimal && spec_.places >= 0 ? rounded(taken, parts_[0].spec_.places, spec_.places)
+                                                          : taken;
 }
 
 CellView Expression::from_json(std::string_view json) {
