@@ -104,7 +104,19 @@ class ReplayHandle {
     dict["deleted"] = written.deleted;
     dict["rows"] = written.rows;
     dict["head"] = written.head;
+    dict["seconds"] = written.seconds;
     return dict;
+  }
+
+  static Position scan_together(LogHandle& log, const std::vector<ReplayHandle*>& handles, const py::object& callable) {
+    std::vector<Replay*> replays;
+    for (ReplayHandle* handle : handles) {
+      if (&handle->log_ != &log) throw std::invalid_argument("these are replays of another log");
+      replays.push_back(&handle->replay_);
+    }
+    const Progress progress = bindings::make_progress(callable);
+    NativeCall call(*log.database);
+    return Replay::scan_together(replays, progress);
   }
 
  private:
@@ -135,6 +147,9 @@ void bind_fold(py::module_& module) {
       .def("scan", &ReplayHandle::scan, py::arg("progress") = py::none(), py::arg("until") = py::none())
       .def("compare", &ReplayHandle::compare, py::arg("limit"), py::arg("until") = py::none())
       .def("write", &ReplayHandle::write, py::arg("spec_hash") = "", py::arg("read_models") = nullptr);
+  module.def("scan_together", &ReplayHandle::scan_together, py::arg("log"), py::arg("replays"),
+             py::arg("progress") = py::none(),
+             "Fold the log for several replays, of projections without handlers, in one reading of it.");
   py::class_<FoldResult, std::shared_ptr<FoldResult>>(module, "FoldResult",
                                                       "A lazy mapping of key to a tuple of column values.")
       .def("__len__", &FoldResult::size)

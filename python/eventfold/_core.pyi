@@ -28,6 +28,7 @@ __all__: list[str] = [
     "mergeable",
     "open_database",
     "register_auto_extension",
+    "scan_together",
     "sqlite_library",
     "sqlite_library_file",
     "take_borrowed",
@@ -244,6 +245,11 @@ def open_database(
     path: str, read_only: bool = False, busy_timeout_ms: typing.SupportsInt | typing.SupportsIndex = 5000
 ) -> Database: ...
 def register_auto_extension(file: str | None) -> str | None: ...
+def scan_together(log: Log, replays: collections.abc.Sequence[Replay], progress: typing.Any = None) -> int:
+    """
+    Fold the log for several replays, of projections without handlers, in one reading of it.
+    """
+
 def sqlite_library() -> str | None:
     """
     Version of the SQLite in use; None: none yet.

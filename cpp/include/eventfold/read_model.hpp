@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,12 +55,25 @@ struct FoldOptions {
 Fold fold_log(EventLog& log, const Projection& projection, const FoldOptions& options = {},
               const Progress& progress = nullptr);
 
+// What became of one of several folds: the fold, or why there is none.
+struct Folded {
+  std::optional<Fold> fold;
+  std::exception_ptr failure;
+};
+
+// Folds the log for several projections without handlers in one reading of it, each whole on one of the threads. An
+// event that one of them cannot fold is its own failure; what cannot be read (CorruptLog) is thrown. In memory there is
+// no more of the events than two batches.
+std::vector<Folded> fold_together(EventLog& log, std::span<const Projection> projections,
+                                  const FoldOptions& options = {}, const Progress& progress = nullptr);
+
 struct Written {
   std::int64_t inserted = 0;
   std::int64_t updated = 0;
   std::int64_t deleted = 0;
   std::int64_t rows = 0;
   Position head = 0;
+  double seconds = 0;  // for which other writers had to wait
 };
 
 // A row of a live table that is not what follows from the log.
@@ -98,6 +113,9 @@ class Replay {
   Replay(EventLog& log, Projection projection, int threads = 2, std::optional<Position> until = {});
   // Returns up to which position: the head, or `until`. Readers and writers go on meanwhile.
   Position scan(const Progress& progress = nullptr, std::optional<Position> until = {});
+  // The same for several replays of one log, of projections without handlers, in one reading of the log. What fails for
+  // one of them is thrown by its write() or compare().
+  static Position scan_together(std::span<Replay* const> replays, const Progress& progress = nullptr);
   // Holds every row and column of the live table against the log, in one snapshot of both, and writes nothing. The rows
   // are taken to follow from the events up to `until`; none: from those that the inline read models have seen. What was
   // folded is kept, for write(). Throws WrongLog as write() does.
@@ -108,6 +126,10 @@ class Replay {
   Written write(std::string_view spec_hash, AppendListener* inline_read_models = nullptr);
 
  private:
+  // Folds, unless that has been done; throws what failed then.
+  void ensure_scanned(std::optional<Position> until = {});
+  // Folds what was appended since, while others write: little is left to be done with the lock held.
+  void catch_up();
   // The fold as of a position, with the handler that it was folded by; whatever fails, there is none afterwards.
   Fold take_fold(Position until);
   LogInfo same_log(std::string_view command);
@@ -119,6 +141,7 @@ class Replay {
   std::optional<Position> until_;
   LogInfo scanned_;
   std::optional<Fold> fold_;
+  std::exception_ptr failure_;  // of scan_together()
 };
 
 }  // namespace eventfold

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 #include "base/sql.hpp"
 #include "eventfold/error.hpp"
@@ -18,8 +20,35 @@ Position Replay::scan(const Progress& progress, std::optional<Position> until) {
   return scanned_.head;
 }
 
+Position Replay::scan_together(std::span<Replay* const> replays, const Progress& progress) {
+  if (replays.empty()) return 0;
+  Replay& first = *replays.front();
+  if (replays.size() == 1) return first.scan(progress);
+  const LogInfo scanned = first.log_.info();
+  std::vector<Projection> projections;
+  for (Replay* replay : replays) projections.push_back(replay->projection_);
+  std::vector<Folded> folded;
+  try {
+    folded = fold_together(first.log_, projections, {.threads = first.threads_, .until = scanned.head}, progress);
+  } catch (const CorruptLog&) {
+    return scanned.head;  // each folds by itself, so that only those fail that read this event
+  }
+  for (std::size_t index = 0; index < replays.size(); ++index) {
+    Replay& replay = *replays[index];
+    replay.scanned_ = scanned;
+    replay.failure_ = folded[index].failure;
+    replay.fold_ = std::move(folded[index].fold);
+  }
+  return scanned.head;
+}
+
+void Replay::ensure_scanned(std::optional<Position> until) {
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+  if (!fold_) scan(nullptr, until);
+}
+
 Compared Replay::compare(std::size_t limit, std::optional<Position> until) {
-  if (!fold_) scan(nullptr, until ? until : seen());
+  ensure_scanned(until ? until : seen());
   Connection& connection = log_.connection();
   ReadTransaction one_state(connection);
   const LogInfo now = same_log("verify");
@@ -34,9 +63,11 @@ Compared Replay::compare(std::size_t limit, std::optional<Position> until) {
 }
 
 Written Replay::write(std::string_view spec_hash, AppendListener* inline_read_models) {
-  if (!fold_) scan();
+  ensure_scanned();
+  if (!until_) catch_up();
   Connection& connection = log_.connection();
   Transaction transaction(connection);
+  const auto locked = std::chrono::steady_clock::now();
   if (!until_)
     log_.fold_pending(inline_read_models);  // else the next append would fold once more what is in these rows
   const LogInfo now = same_log("replay");
@@ -49,7 +80,21 @@ Written Replay::write(std::string_view spec_hash, AppendListener* inline_read_mo
         .run({std::string_view(projection_.spec->name), spec_hash, std::string_view(now.log_id), now.epoch, until});
   }
   transaction.commit();
+  written.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - locked).count();
   return written;
+}
+
+void Replay::catch_up() {
+  constexpr int kRounds = 5;  // each is shorter than the one before, unless appends are faster than the fold
+  constexpr Position kFew = 64;
+  if (log_.connection().in_transaction()) return;  // others are locked out already, or for long
+  for (int round = 0; round < kRounds; ++round) {
+    const Position head = same_log("replay").head;
+    if (head - scanned_.head <= kFew) return;
+    Fold fold = take_fold(head);
+    fold.set_handler(nullptr);
+    fold_.emplace(std::move(fold));
+  }
 }
 
 Fold Replay::take_fold(Position until) {

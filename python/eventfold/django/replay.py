@@ -1,6 +1,6 @@
 """Rebuilding read models from the log, beside the live ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,11 @@ from eventfold.django.handlers import stating_the_event
 from eventfold.django.projector_replay import replay_projectors
 from eventfold.django.projectors import kept_together, labels_with_projectors
 from eventfold.django.read_models import ReadModel
-from eventfold.django.registry import compile_model, compiled_beside, models_of
-from eventfold.errors import ProjectionError
+from eventfold.django.registry import compile_model, compiled_beside, known_fields, models_of
+from eventfold.errors import EventfoldError, ProjectionError
 
 Progress = Callable[[int, int], None]
+_MOST_TOGETHER = 32  # the rows of all of them are in memory at once
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,16 @@ class Replayed:
     deleted: int
     rows: int
     head: int
+    seconds: float = 0.0
+    """For how long other writers had to wait."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A read model that could not be rebuilt: its table is as it was."""
+
+    model: Any
+    error: EventfoldError
 
 
 def replayable_models(alias: str) -> list[Any]:
@@ -66,6 +77,68 @@ def replay(model: Any, using: str, threads: int = 2, progress: Progress | None =
     return [Replayed(each, *counts, head) for each, counts in zip(models, written, strict=True)]
 
 
+def in_one_reading(models: list[Any]) -> list[list[Any]]:
+    """Part read models into groups, each of which replay_together() rebuilds in one reading of the log.
+
+    Those that run Python for each event are apart: reading is the least of their work. So are those that projectors
+    keep, together with what the same projectors keep.
+    """
+    groups: list[list[Any]] = []
+    natives: list[Any] = []
+    placed: set[Any] = set()
+    for model in models:
+        if model in placed:
+            continue
+        if not is_projected(model):
+            group = [apps.get_model(label) for label in kept_together(model._meta.label)[0]]
+            placed.update(group)
+            groups.append(group)
+        elif model.projection.handlers:
+            groups.append([model])
+        elif natives and len(natives) < _MOST_TOGETHER:
+            natives.append(model)  # to the group that is there
+        else:
+            groups.append(natives := [model])
+    return groups
+
+
+def replay_together(
+    models: list[Any], using: str, threads: int = 2, progress: Progress | None = None
+) -> Iterator[Replayed | Failure]:
+    """Rebuild a group of in_one_reading(): the log is read once, then each table gets what differs.
+
+    That is a transaction for each, which takes in what was appended until then. An error of eventfold is the failure of
+    one read model, and the others go on; what `progress` raises ends it, with the tables as they were.
+    """
+    if len(models) == 1 or not all(map(is_projected, models)):
+        try:
+            yield from replay(models[0], using, threads, progress)
+        except EventfoldError as error:
+            yield Failure(models[0], error)
+        return
+    connection = connections[using]
+    known = known_fields(using)
+    ready: list[NativeReplay] = []
+    for model in models:
+        try:
+            require_table(model, connection)
+        except ProjectionError as error:
+            yield Failure(model, error)
+        else:
+            ready.append(NativeReplay(model, connection, threads, known))
+    native(connection, "eventfold: replay", _scan_together, ready, progress)
+    while ready:
+        replaying = ready.pop(0)  # its rows are not kept longer than they are needed
+        try:
+            yield _written(replaying, connection)
+        except EventfoldError as error:
+            yield Failure(replaying.model, error)
+
+
+def _scan_together(log: _core.Log, replays: "list[NativeReplay]", progress: Progress | None) -> None:
+    _core.scan_together(log, [each.begin(log) for each in replays], progress)
+
+
 def require_table(model: Any, connection: BaseDatabaseWrapper) -> None:
     """Raise ProjectionError for a model without a table: whoever reads a long log should know it before."""
     alias = connection.alias
@@ -79,33 +152,39 @@ def _replay_projection(
     model: Any, connection: BaseDatabaseWrapper, threads: int, progress: Progress | None
 ) -> Replayed:
     replaying = NativeReplay(model, connection, threads)
+    native(connection, f"eventfold: replay {model._meta.label}", replaying.scan, progress)
+    return _written(replaying, connection)
 
-    def run(log: _core.Log) -> Replayed:
-        replaying.scan(log, progress)
-        return replaying.write(log)
 
+def _written(replaying: "NativeReplay", connection: BaseDatabaseWrapper) -> Replayed:
     from eventfold.django.following.keepers import after_replay  # which needs to know what can be replayed
 
-    replayed = native(connection, f"eventfold: replay {model._meta.label}", run)
-    after_replay(model, connection.alias)
+    replayed = native(connection, f"eventfold: replay {replaying.model._meta.label}", replaying.write)
+    after_replay(replaying.model, connection.alias)
     return replayed
 
 
 class NativeReplay:
     """The replay of one read model that has a Projection. Each method is called through the gate."""
 
-    def __init__(self, model: Any, connection: BaseDatabaseWrapper, threads: int) -> None:
+    def __init__(
+        self, model: Any, connection: BaseDatabaseWrapper, threads: int, known: dict[str, Any] | None = None
+    ) -> None:
         self.model = model
         self._alias = connection.alias
         self._threads = threads
-        self._compiled = compile_model(model, connection.alias)
+        self._compiled = compile_model(model, connection.alias, known)
         self._replay: _core.Replay | None = None
+
+    def begin(self, log: _core.Log) -> _core.Replay:
+        """Return the native replay, which has yet to scan."""
+        handler = self._compiled.handler and stating_the_event(self._compiled.handler, self.model)
+        self._replay = _core.Replay(log, self._compiled.spec, handler, self._threads)
+        return self._replay
 
     def scan(self, log: _core.Log, progress: Progress | None = None, until: int | None = None) -> int:
         """Fold the log, up to its head or a position, while others write. Return up to which position."""
-        handler = self._compiled.handler and stating_the_event(self._compiled.handler, self.model)
-        self._replay = _core.Replay(log, self._compiled.spec, handler, self._threads)
-        return self._replay.scan(progress, until)
+        return self.begin(log).scan(progress, until)
 
     def compare(self, log: _core.Log, limit: int, until: int) -> dict[str, Any]:
         """Hold the live table, as it follows from the events up to a position, against the log; write nothing."""
