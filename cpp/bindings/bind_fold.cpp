@@ -126,6 +126,26 @@ class ReplayHandle {
   Replay replay_;
 };
 
+py::list keys_of(LogHandle& log, const std::string& spec, Position after, Position until) {
+  const auto parsed = std::make_shared<const ProjectionSpec>(ProjectionSpec::from_json(spec));
+  std::vector<EventKeys> found;
+  {
+    NativeCall call(*log.database);
+    found = keys_of_events(log.log, parsed, after, until);
+  }
+  py::list events;
+  for (const EventKeys& event : found) {
+    py::list keys;
+    for (const auto& key : event.keys) {
+      py::tuple parts(key.size());
+      for (std::size_t part = 0; part < key.size(); ++part) parts[part] = to_python(key[part]);
+      keys.append(parts);
+    }
+    events.append(py::make_tuple(event.position, keys));
+  }
+  return events;
+}
+
 std::shared_ptr<FoldResult> fold(LogHandle& log, const std::string& spec, int threads, std::optional<Position> until,
                                  const py::object& handler, const py::object& callable) {
   const Projection projection = projection_of(spec, handler);
@@ -172,6 +192,8 @@ void bind_fold(py::module_& module) {
       },
       py::arg("fields"), py::arg("expression"),
       "The kind of an expression on an event with these fields, and its decimal places or -1. Raises ProjectionError.");
+  module.def("keys_of_events", &keys_of, py::arg("log"), py::arg("spec"), py::arg("after"), py::arg("until"),
+             "Of each event that concerns rows: its position, and their keys.");
   module.def("fold", &fold, py::arg("log"), py::arg("spec"), py::arg("threads") = 2, py::arg("until") = py::none(),
              py::arg("handler") = py::none(), py::arg("progress") = py::none());
 }

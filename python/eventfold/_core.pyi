@@ -25,6 +25,7 @@ __all__: list[str] = [
     "expect_borrow",
     "expression_kind",
     "fold",
+    "keys_of_events",
     "mergeable",
     "open_database",
     "register_auto_extension",
@@ -236,6 +237,16 @@ def fold(
     handler: typing.Any = None,
     progress: typing.Any = None,
 ) -> FoldResult: ...
+def keys_of_events(
+    log: Log,
+    spec: str,
+    after: typing.SupportsInt | typing.SupportsIndex,
+    until: typing.SupportsInt | typing.SupportsIndex,
+) -> list[typing.Any]:
+    """
+    Of each event that concerns rows: its position, and their keys.
+    """
+
 def mergeable(spec: str) -> bool:
     """
     Whether ranges of the log may be folded apart, and joined.

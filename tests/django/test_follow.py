@@ -11,7 +11,8 @@ from django.db.models.signals import post_save
 from eventfold import EventLog, _core
 from eventfold.django import NotYetFollowed, events_of, wait_for
 from eventfold.django.following.checkpoints import now_ms, read_checkpoint
-from eventfold.django.following.follower import Follower, Step, new_worker
+from eventfold.django.following.follower import Follower
+from eventfold.django.following.turns import Step, new_worker
 from eventfold.django.gate import native
 from eventfold.django.read_models import Declaration
 from tests.django.sales.events import Returned, Sold, Visited, Withdrawn
@@ -109,7 +110,7 @@ def test_a_checkpoint_that_nothing_concerns_is_moved_now_and_then_only(alias, mo
     follower = Follower(AsyncItem, alias)
     Visited.objects.using(alias).create(page="/")
     assert follower.step() is Step.IDLE
-    monkeypatch.setattr("eventfold.django.following.follower._LAZY", 0)
+    monkeypatch.setattr("eventfold.django.following.turns._LAZY", 0)
     assert follower.step() is Step.FOLDED
     assert follower.step() is Step.IDLE
 
@@ -222,7 +223,7 @@ def _database(alias):
 
 @both
 def test_what_is_no_async_read_model_is_named(alias):
-    with pytest.raises(CommandError, match=r"sales\.Nothing is no read model of the database"):
+    with pytest.raises(CommandError, match=r"sales\.Nothing is no read model or reactor of the database"):
         follow("sales.Nothing", database=alias)
     with pytest.raises(CommandError, match=r'InlineItem is kept by each append\. .* lifecycle = "async"'):
         follow("sales.InlineItem", database=alias)

@@ -8,7 +8,8 @@ from hypothesis.extra.django import TestCase
 
 from eventfold import EventLog
 from eventfold.django.connection import database_of
-from eventfold.django.following.follower import Follower, Step
+from eventfold.django.following.follower import Follower
+from eventfold.django.following.turns import Step
 from tests.django.sales.events import Returned, Sold, Visited, Withdrawn
 from tests.django.sales.models import Shop
 from tests.django.sales.read_models import AsyncItem, AsyncShop, InlineItem, InlineShop

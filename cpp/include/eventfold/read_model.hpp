@@ -67,6 +67,16 @@ struct Folded {
 std::vector<Folded> fold_together(EventLog& log, std::span<const Projection> projections,
                                   const FoldOptions& options = {}, const Progress& progress = nullptr);
 
+// The rows that an event concerns, by key.
+struct EventKeys {
+  Position position = 0;
+  std::vector<std::vector<OwnedCell>> keys;
+};
+
+// The events of a range that concern rows, with the keys of these; those that cannot be folded too, if they have a key.
+std::vector<EventKeys> keys_of_events(EventLog& log, const std::shared_ptr<const ProjectionSpec>& spec, Position after,
+                                      Position until);
+
 struct Written {
   std::int64_t inserted = 0;
   std::int64_t updated = 0;

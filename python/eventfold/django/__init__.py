@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from eventfold.django.metadata_context import metadata as metadata
     from eventfold.django.projectors import projector as projector
     from eventfold.django.queryset import EventQuerySet as EventQuerySet
+    from eventfold.django.reactors import reactor as reactor
     from eventfold.django.read_models import Count as Count
     from eventfold.django.read_models import Each as Each
     from eventfold.django.read_models import Filtered as Filtered
@@ -69,6 +70,7 @@ _MODULES = {
     "StreamCategory": "read_models",
     "on": "read_models",
     "projector": "projectors",
+    "reactor": "reactors",
     "wait_for": "following.waiting",
     "NotYetFollowed": "following.waiting",
     "track": "tracking.registry",
@@ -109,6 +111,7 @@ __all__ = [  # noqa: RUF022
     "StreamCategory",
     "on",
     "projector",
+    "reactor",
     "wait_for",
     "NotYetFollowed",
     "track",

@@ -19,7 +19,7 @@ class EventfoldConfig(AppConfig):
         checks.connect()
         hooks.connect(self)
         plan.connect()
-        autodiscover_modules("events", "read_models")
+        autodiscover_modules("events", "read_models", "reactors")
         tracking.connect_waiting_receivers()
         _count_as_models_modules()
 

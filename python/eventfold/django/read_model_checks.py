@@ -13,9 +13,11 @@ from eventfold.django.aggregate_checks import collected_problems
 from eventfold.django.conditions import compile_conditions
 from eventfold.django.constants import is_event_model
 from eventfold.django.declared import declared_model
-from eventfold.django.event_views import has_log
+from eventfold.django.event_views import has_log, table_names
 from eventfold.django.expressions import compile_source, kind_of_source
+from eventfold.django.following.letters import count_letters
 from eventfold.django.projectors import all_projectors
+from eventfold.django.reactors import all_reactors
 from eventfold.django.read_model_state import is_async, state_of
 from eventfold.django.read_models import ReadModel, label_of
 from eventfold.django.replay import is_projected, replayable_models
@@ -34,6 +36,8 @@ def connect() -> None:
     register(check_projectors, Tags.models)
     register(check_references, Tags.models)
     register(check_replays, Tags.database)
+    register(check_reactors, Tags.models)
+    register(check_letters, Tags.database)
 
 
 def check_projection(model: Any) -> list[CheckMessage]:
@@ -300,3 +304,40 @@ def _kept_otherwise(model: Any, alias: str, followed: bool) -> CheckMessage:
         obj=model,
         id="eventfold.W203",
     )
+
+
+def check_reactors(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Does each reactor name event classes?"""
+    messages: list[CheckMessage] = []
+    for each in all_reactors():
+        for label in each.events:
+            try:
+                known = is_event_model(declared_model(label))
+            except (LookupError, ValueError):
+                known = False
+            if not known:
+                hint = 'Name an event class: its app and class, as in @reactor("books.BookBorrowed").'
+                problem = f"The reactor {each.name} is called for {label!r}, which is no event class."
+                messages.append(Error(problem, hint=hint, id="eventfold.E210"))
+    return messages
+
+
+def check_letters(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Are there dead letters, about which somebody must decide?"""
+    messages: list[CheckMessage] = []
+    for alias in databases or ():
+        if not has_log(connections[alias]) or "eventfold_dead_letter" not in table_names(connections[alias]):
+            continue
+        for name, letters in count_letters(connections[alias]).items():
+            label = name.removeprefix("reactor:")
+            messages.append(
+                Warning(
+                    f"{label} has {letters:,} dead letter{'s' * (letters != 1)} in the database {alias!r}.",
+                    hint=f"See `manage.py events letters list {label} --database {alias}`; mend the cause, then `retry` "
+                    "or `discard` them.",
+                    id="eventfold.W204",
+                )
+            )
+    return messages

@@ -8,6 +8,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models.signals import class_prepared, post_migrate, pre_migrate
 
 from eventfold.django import read_model_checks, read_model_state, registry
+from eventfold.django.following import beginnings
 
 
 def connect(app_config: AppConfig) -> None:
@@ -31,3 +32,4 @@ def _forget_settings(setting: str, **kwargs: Any) -> None:
 def _note(using: str = DEFAULT_DB_ALIAS, **kwargs: Any) -> None:
     registry.forget()
     read_model_state.note_new_read_models(using)
+    beginnings.begin_new_reactors(using)

@@ -23,6 +23,7 @@ from django.db.models.base import ModelBase
 from django.db.models.functions.datetime import TruncBase
 
 from eventfold.django.derived_rows import ReadModelManager, make_due, refuse_by_hand
+from eventfold.django.following.policy import check_on_error, check_retries
 from eventfold.expressions import Each, StreamCategory, StreamName, Value
 from eventfold.projection import (
     UNITS,
@@ -109,6 +110,10 @@ class Declaration:
     """Of each key that is not simply the event's field of its name: a field or an expression, and the unit to which it
     is cut."""
     lifecycle: str = "inline"
+    retries: int | None = None
+    """How many times `events follow` tries an event that fails; None: as EVENTFOLD["FOLLOW"] says."""
+    on_error: str | None = None
+    """What it does then: "stop" before the event, or "skip" it."""
     unmatched: tuple[str, ...] = ()
     """Patterns such as "books.*" that no event type matches."""
 
@@ -130,6 +135,8 @@ class Declaration:
         }
         delete_on = as_sources(attributes.pop("delete_on", ()))
         lifecycle = _lifecycle(model_name, attributes.pop("lifecycle", "inline"))
+        retries = check_retries(f"{model_name}.Projection", attributes.pop("retries", None))
+        on_error = check_on_error(f"{model_name}.Projection", attributes.pop("on_error", None))
         operations = {}
         handlers = []
         for name, value in attributes.items():
@@ -143,7 +150,7 @@ class Declaration:
                 raise TypeError(f"{model_name}.Projection.{name} is not called for any event: give it @on(...)")
             else:
                 raise TypeError(f"{model_name}.Projection.{name} is no operation such as Count or Latest: {value!r}")
-        return cls(keys, operations, delete_on, tuple(handlers), key_sources, lifecycle)
+        return cls(keys, operations, delete_on, tuple(handlers), key_sources, lifecycle, retries, on_error)
 
     def of_one_row(self, primary_key: str) -> "Declaration":
         """Return the same with a constant for the key, which is the primary key."""

@@ -9,13 +9,18 @@ from eventfold.errors import LogLocked
 
 _READ = """
     SELECT made.position, made.spec_hash, made.log_id IS log.log_id, made.epoch IS log.epoch, made.due, log.head,
-        f.worker, f.expires, f.failures, f.retry_at, f.error
+        f.worker, f.expires, f.failures, f.retry_at, f.error,
+        EXISTS (SELECT 1 FROM eventfold_dead_letter AS letter WHERE letter.name = f.name)
     FROM eventfold_follower AS f, eventfold_head AS log LEFT JOIN eventfold_read_model AS made ON made.name = f.name
     WHERE f.name = ?"""
 
+_READ_WITHOUT_LETTERS = _READ.replace(
+    "EXISTS (SELECT 1 FROM eventfold_dead_letter AS letter WHERE letter.name = f.name)", "0"
+)
+
 
 class Checkpoint(NamedTuple):
-    """One read model that a follower keeps. Times are in milliseconds since 1970."""
+    """One read model or reactor that a follower keeps. Times are in milliseconds since 1970."""
 
     position: int | None
     spec_hash: str | None
@@ -28,6 +33,7 @@ class Checkpoint(NamedTuple):
     failures: int
     retry_at: int | None
     error: str | None
+    has_letters: int
 
     @property
     def stopped(self) -> bool:
@@ -62,13 +68,15 @@ def data_version(connection: Any) -> int:
 
 
 def read_checkpoint(connection: Any, label: str) -> Checkpoint | None:
-    """Return how far a read model is; None: no follower keeps it."""
+    """Return how far a read model or a reactor is; None: no follower keeps it."""
     try:
         rows = run(connection, _READ, label)
-    except OperationalError as error:
+    except OperationalError as error:  # a log of earlier days, until the next migrate
         if "no such table: eventfold_follower" in str(error):
-            return None  # a log of earlier days, until the next migrate
-        raise
+            return None
+        if "no such table: eventfold_dead_letter" not in str(error):
+            raise
+        rows = run(connection, _READ_WITHOUT_LETTERS, label)
     return Checkpoint(*rows[0]) if rows else None
 
 
@@ -84,6 +92,18 @@ def move_checkpoint(connection: Any, label: str, position: int, worker: str | No
         label,
         worker,
         expires,
+    )
+
+
+def note_pace(connection: Any, label: str, rate: float) -> None:
+    """Remember how many positions a second a follower has come forward while there was something to do."""
+    run(
+        connection,
+        "INSERT INTO eventfold_pace (name, measured_at, rate) VALUES (?, ?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET measured_at = excluded.measured_at, rate = excluded.rate",
+        label,
+        now_ms(),
+        rate,
     )
 
 

@@ -1,26 +1,22 @@
 """Folding one read model after the commit, in batches."""
 
-import os
-import secrets
-import socket
 import time
-from enum import Enum
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
-
-from django.db import connections
 
 from eventfold import _core
 from eventfold.django.following.checkpoints import (
     Checkpoint,
     data_version,
-    has_news,
     is_locked,
     move_checkpoint,
     now_ms,
     read_checkpoint,
-    run,
 )
+from eventfold.django.following.letters import held_keys, key_text, put_letter, read_letters
+from eventfold.django.following.policy import policy
+from eventfold.django.following.turns import LEASE_MS, Follows, Step
 from eventfold.django.gate import native
 from eventfold.django.handlers import stating_the_event
 from eventfold.django.registry import compile_model
@@ -28,61 +24,34 @@ from eventfold.django.tracking.pace import Pace
 from eventfold.django.transactions import ImmediateAtomic
 from eventfold.errors import ProjectionError, WrongLog
 
-LEASE_MS = 10_000
-RETRIES = 5
-_FIRST_DELAY_MS = 100
-_MOST_DELAY_MS = 60_000
-_LAZY = 1.0  # seconds that a checkpoint may lie behind when no event concerns the read model
 _FIRST_HANDLED = 8
 _UNBOUND = 1 << 30
-_FAR = 10_000  # positions after which it is moved all the same
 
 
-class Step(Enum):
-    """What a follower found when its turn came."""
-
-    FOLDED = "there may be more"
-    IDLE = "it has seen every event"
-    BUSY = "another process is at it"
-    WAITS = "an event failed, and is tried again later"
-    STOPPED = "an event failed for good"
-    DUE = "a replay is due"
-    GONE = "appends keep it"
-
-
-class Follower:
+class Follower(Follows):
     """Folds the events of a read model that a follower keeps. One thread at a time.
 
     Rows and checkpoint are written in one transaction, in which the checkpoint is looked at first: whatever other
     processes do, no event is folded twice. The lease is there to share the work, and no more.
     """
 
-    def __init__(self, model: Any, alias: str, worker: str = "", retries: int = RETRIES) -> None:
+    verb = "fold"
+
+    def __init__(self, model: Any, alias: str, worker: str = "", retries: int | None = None) -> None:
+        declaration = model.projection
+        label: str = model._meta.label
+        chosen = policy(declaration.retries if retries is None else retries, declaration.on_error)
+        super().__init__(label, label, sorted(declaration.labels()), alias, worker, chosen)
         self.model = model
-        self.label: str = model._meta.label
-        self.problem = ""
-        """Why a replay is due."""
-        self.pause = 0.0
-        """Seconds for which others should be let write, after a step."""
-        self.folded = 0
-        """How many positions it was brought forward."""
-        self.position = 0
-        """The checkpoint when it was last looked at."""
-        self._alias = alias
-        self._connection: Any = connections[alias]
-        self._worker = worker or new_worker()
-        self._retries = retries
         self._compiled = compile_model(model, alias)
         handler = self._compiled.handler and stating_the_event(self._compiled.handler, model)
         handlers = {self.label: handler} if handler else {}
         self._read_models = _core.ReadModels([self._compiled.spec], handlers, for_follower=True)
-        self._types = sorted(model.projection.labels())
         self._pace = Pace()
         if handler:
             self._pace.rows = _FIRST_HANDLED  # nobody knows yet how long an @on method takes
         self._most = _UNBOUND  # positions of a batch, while an event that fails is looked for
         self._version = 0
-        self._moved = time.monotonic()
 
     def catch_up(self, until: int | None = None) -> None:
         """Fold up to a position, or the head as it is now; in the open transaction if there is one.
@@ -94,17 +63,15 @@ class Follower:
                 checkpoint = read_checkpoint(self._connection, self.label)
                 if checkpoint is None:
                     return
-                self.problem = self._why_due(checkpoint)
-                if self.problem:
-                    error = ProjectionError if checkpoint.of_this_log else WrongLog
-                    raise error(due_message(self.label, self.problem, self._alias))
+                self._refuse_due(checkpoint)
                 if until is None:
                     until = checkpoint.head
                 assert checkpoint.position is not None
                 last = min(until, checkpoint.head)
                 if checkpoint.position >= last:
                     return
-                self._fold(checkpoint.position, min(last, checkpoint.position + self._pace.rows), None)
+                self.position = checkpoint.position
+                self._fold(checkpoint, min(last, checkpoint.position + self._pace.rows), None)
 
     def step(self, *, now: bool = False) -> Step:
         """Fold one batch, if there is anything to fold. `now`: move the checkpoint even if no event concerns it.
@@ -125,7 +92,7 @@ class Follower:
                     return found
                 after = self.position
                 until = min(checkpoint.head, after + min(self._pace.rows, self._most))
-                self._fold(after, until, None if until == checkpoint.head else self._worker)
+                self._fold(checkpoint, until, None if until == checkpoint.head else self._worker)
         except Exception as error:
             if is_locked(error):
                 raise
@@ -133,53 +100,24 @@ class Follower:
         self._most = min(self._most * 2, _UNBOUND)
         return Step.FOLDED
 
-    def failure(self, step: Step) -> str:
-        """Say which event failed, and what becomes of it."""
-        checkpoint = read_checkpoint(self._connection, self.label)
-        if checkpoint is None or checkpoint.error is None:
-            return ""
-        what = f"{self.label} cannot fold the event at position {(checkpoint.position or 0) + 1:,}: {checkpoint.error}"
-        if step is Step.WAITS:
-            return f"{what}; it is tried again"
-        return f"{what}; after {checkpoint.failures} tries it stops there. Mend it, then start `events follow` anew"
+    def due_message(self) -> str:
+        return due_message(self.label, self.problem, self._alias)
 
-    def try_again(self) -> None:
-        """Forget earlier failures, as a new process may have the code that mends them."""
-        checkpoint = read_checkpoint(self._connection, self.label)
-        if checkpoint is None or not checkpoint.failures:
-            return
-        with ImmediateAtomic(self._alias):
-            run(
-                self._connection,
-                "UPDATE eventfold_follower SET failures = 0, retry_at = 0 WHERE name = ? AND failures > 0",
-                self.label,
-            )
+    def fold_alone(self, position: int) -> None:
+        """Fold one event, wherever the checkpoint is, in the transaction that is open. Raises what folding raises."""
+        self._fold_range(position - 1, position)
 
-    def _look(self, checkpoint: Checkpoint | None, now: bool) -> Step:
+    def check(self) -> None:
+        """Raise ProjectionError or WrongLog if its rows are such that no event can be added to them."""
+        checkpoint = read_checkpoint(self._connection, self.row)
         if checkpoint is None:
-            return Step.GONE
+            raise ProjectionError(f"{self.label} is kept by each append: no follower keeps it")
+        self._refuse_due(checkpoint)
+
+    def _refuse_due(self, checkpoint: Checkpoint) -> None:
         self.problem = self._why_due(checkpoint)
         if self.problem:
-            return Step.DUE
-        if checkpoint.stopped:
-            return Step.STOPPED
-        after, head = checkpoint.position or 0, checkpoint.head
-        self.position = after
-        if after >= head:
-            return Step.IDLE
-        time_ms = now_ms()
-        # a clock that was set back must not make anybody wait for longer than was meant
-        if checkpoint.retry_at and time_ms < checkpoint.retry_at <= time_ms + _MOST_DELAY_MS:
-            return Step.WAITS
-        if (
-            checkpoint.worker not in (None, self._worker)
-            and time_ms < (checkpoint.expires or 0) <= time_ms + LEASE_MS
-            and not is_dead(str(checkpoint.worker))
-        ):
-            return Step.BUSY
-        if now or head - after > _FAR or time.monotonic() - self._moved > _LAZY:
-            return Step.FOLDED
-        return Step.FOLDED if has_news(self._connection, self._types, after, head) else Step.IDLE
+            raise (ProjectionError if checkpoint.of_this_log else WrongLog)(self.due_message())
 
     def _why_due(self, checkpoint: Checkpoint) -> str:
         if not checkpoint.of_this_log:
@@ -190,64 +128,56 @@ class Follower:
             return "its rows were made by another definition than this process has"
         return ""
 
-    def _fold(self, after: int, until: int, worker: str | None) -> None:
+    def _fold(self, checkpoint: Checkpoint, until: int, worker: str | None) -> None:
         started = time.perf_counter()
-        fold = partial(_core.Log.fold_range, read_models=self._read_models, after=after, until=until)
-        native(self._connection, f"eventfold: follow {self.label}", fold)
+        after = self.position
+        if checkpoint.has_letters:
+            self._fold_beside_letters(after, until)
+        else:
+            self._fold_range(after, until)
         expires = None if worker is None else now_ms() + LEASE_MS
-        move_checkpoint(self._connection, self.label, until, worker, expires)
+        move_checkpoint(self._connection, self.row, until, worker, expires)
+        self._forward(until)
         seconds = time.perf_counter() - started
         version = data_version(self._connection)
         self.pause = self._pace.took(until - after, seconds, others_wrote=version != self._version)
         self._version = version
-        self.position = until
-        self.folded += until - after
-        self._moved = time.monotonic()
+
+    def _fold_range(self, after: int, until: int) -> None:
+        fold = partial(_core.Log.fold_range, read_models=self._read_models, after=after, until=until)
+        native(self._connection, f"eventfold: follow {self.label}", fold)
+
+    def _fold_beside_letters(self, after: int, until: int) -> None:
+        """Fold a range but for the events of rows that wait for a dead letter: these wait with it."""
+        held = held_keys(read_letters(self._connection, self.row))
+        for position, keys in self._events(after, until):
+            if held.isdisjoint(keys):
+                continue
+            if after < position - 1:
+                self._fold_range(after, position - 1)
+            put_letter(self._connection, self.row, position, keys)
+            held |= keys
+            after = position
+        if after < until:
+            self._fold_range(after, until)
+
+    def _events(self, after: int, until: int) -> Iterator[tuple[int, frozenset[str]]]:
+        """The events of a range that concern a row, and the keys of their rows."""
+        find = partial(_core.keys_of_events, spec=self._compiled.spec, after=after, until=until)
+        for position, keys in native(self._connection, f"eventfold: keys {self.label}", find):
+            yield position, frozenset(map(key_text, keys))
+
+    def _keys(self, position: int) -> frozenset[str]:
+        return next((keys for _, keys in self._events(position - 1, position)), frozenset())
 
     def _failed(self, after: int, until: int, error: Exception) -> Step:
         if until - after > 1:  # which of the events it is must be known first
             self._most = max((until - after) // 8, 1)
             return Step.FOLDED
         text = str(error) if isinstance(error, ProjectionError) else f"{type(error).__name__}: {error}"
-        with ImmediateAtomic(self._alias):
-            checkpoint = read_checkpoint(self._connection, self.label)
-            if checkpoint is None or checkpoint.position != after:
-                return Step.FOLDED  # another process has done it
-            failures = checkpoint.failures + 1
-            delay = min(_FIRST_DELAY_MS * 4 ** (failures - 1), _MOST_DELAY_MS)
-            run(
-                self._connection,
-                "UPDATE eventfold_follower SET failures = ?, retry_at = ?, error = ?, worker = NULL, expires = NULL "
-                "WHERE name = ?",
-                failures,
-                None if failures >= self._retries else now_ms() + delay,
-                text,
-                self.label,
-            )
-        return Step.STOPPED if failures >= self._retries else Step.WAITS
+        return self._fails(after, until, text)
 
 
 def due_message(label: str, problem: str, alias: str) -> str:
     """Say which command mends a read model."""
     return f"A replay of {label} is due, since {problem}: run `manage.py events replay {label} --database {alias}`"
-
-
-def new_worker() -> str:
-    """Return a name for this process that no other one has."""
-    return f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
-
-
-def is_dead(worker: str) -> bool:
-    """Whether a process of this machine is gone for certain; a wrong answer costs nothing but order."""
-    host, pid, *_ = [*worker.split(" "), ""]
-    if host != socket.gethostname() or not pid.isdecimal():
-        return False
-    if int(pid) == os.getpid():
-        return True  # it has my number, and another name
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False

@@ -12,11 +12,13 @@ from django.db import connections
 from eventfold import _core
 from eventfold.django.following.checkpoints import move_checkpoint, read_checkpoint, run
 from eventfold.django.following.follower import Follower
+from eventfold.django.following.letters import read_letters
 from eventfold.django.gate import native
 from eventfold.django.read_model_state import follow_from, state_of
 from eventfold.django.registry import compiled_for
 from eventfold.django.tracking.inline import fold_new
 from eventfold.django.transactions import ImmediateAtomic
+from eventfold.errors import ProjectionError
 
 
 def take_over(model: Any, alias: str) -> str:
@@ -41,7 +43,7 @@ def take_over(model: Any, alias: str) -> str:
 def give_back(model: Any, alias: str) -> None:
     """Let appends keep a read model again, with what was recorded since the checkpoint folded.
 
-    Raises what folding raises; the follower keeps it then.
+    Raises what folding raises, and ProjectionError where dead letters are left; the follower keeps it then.
     """
     label = model._meta.label
     connection = connections[alias]
@@ -50,6 +52,11 @@ def give_back(model: Any, alias: str) -> None:
     with ImmediateAtomic(alias):
         _fold_all_new(connection)  # else the next append would fold once more what the follower has folded
         follower.catch_up()
+        if read_letters(connection, label):
+            raise ProjectionError(
+                f"{label} has dead letters, past which appends would fold later events of the same rows: see "
+                f"`manage.py events letters list {label} --database {alias}`, and retry or discard them, or replay it"
+            )
         run(connection, "DELETE FROM eventfold_follower WHERE name = ?", label)
 
 

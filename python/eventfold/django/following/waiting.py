@@ -8,6 +8,7 @@ from django.db import connections, router
 from eventfold.django.event_views import has_log
 from eventfold.django.following.checkpoints import has_news, read_checkpoint, run
 from eventfold.django.following.follower import Follower, due_message
+from eventfold.django.following.letters import letter_at
 from eventfold.errors import EventfoldError
 
 _FIRST_SLEEP = 0.001
@@ -45,34 +46,52 @@ def _wait(position: int, model: Any, alias: str, deadline: float, timeout: float
     label = model._meta.label
     if not has_log(connection):
         raise NotYetFollowed(f"The database {alias!r} has no event log: run `manage.py migrate --database {alias}`")
-    if connection.in_atomic_block:
-        if position > _head(connection):
-            raise NotYetFollowed(f"The log in the database {alias!r} has no position {position:,} yet")
-        Follower(model, alias).catch_up(position)
-        return
+    if connection.in_atomic_block and position > _head(connection):
+        raise NotYetFollowed(f"The log in the database {alias!r} has no position {position:,} yet")
     sleep = _FIRST_SLEEP
-    labels = sorted(model.projection.labels())
-    while True:
-        checkpoint = read_checkpoint(connection, label)
-        if checkpoint is None:
-            return  # each append keeps it
-        if not checkpoint.of_this_log or checkpoint.due:
-            raise NotYetFollowed(due_message(label, "its rows do not follow from this log", alias))
-        done = checkpoint.position or 0
-        if position <= checkpoint.head and (done >= position or not has_news(connection, labels, done, position)):
-            return
-        if checkpoint.stopped:
-            raise NotYetFollowed(
-                f"{label} stopped after position {done:,}, before {position:,}: {checkpoint.error}. Mend that, then "
-                "start `manage.py events follow` anew."
-            )
+    while not has_seen(position, model, alias):
         if time.monotonic() >= deadline:
+            checkpoint = read_checkpoint(connection, label)
+            done = checkpoint.position or 0 if checkpoint else 0
             raise NotYetFollowed(
                 f"{label} has seen the events up to position {done:,}, not {position:,}, in {timeout:g} s: does "
                 f"`manage.py events follow --database {alias}` run? `manage.py events status` says where it stands."
             )
         time.sleep(sleep)
         sleep = min(sleep * 1.5, _LONGEST_SLEEP)
+
+
+def has_seen(position: int, model: Any, alias: str) -> bool:
+    """Whether a read model has seen the events up to a position; within a transaction, let it see them.
+
+    Raises NotYetFollowed where it stopped before it, or put the event aside; and what folding raises, on the spot.
+    """
+    connection: Any = connections[alias]
+    label = model._meta.label
+    if connection.in_atomic_block:
+        Follower(model, alias).catch_up(position)
+    checkpoint = read_checkpoint(connection, label)
+    if checkpoint is None:
+        return True  # each append keeps it
+    if not checkpoint.of_this_log or checkpoint.due:
+        raise NotYetFollowed(due_message(label, "its rows do not follow from this log", alias))
+    done = checkpoint.position or 0
+    if position <= checkpoint.head and (
+        done >= position or not has_news(connection, sorted(model.projection.labels()), done, position)
+    ):
+        letter = letter_at(connection, label, position) if checkpoint.has_letters else None
+        if letter is not None:
+            raise NotYetFollowed(
+                f"{label} has put the event at position {position:,} aside, see `manage.py events letters show "
+                f"{letter.id} --database {alias}`"
+            )
+        return True
+    if checkpoint.stopped:
+        raise NotYetFollowed(
+            f"{label} stopped after position {done:,}, before {position:,}: {checkpoint.error}. Mend that, then "
+            "start `manage.py events follow` anew."
+        )
+    return False
 
 
 def _head(connection: Any) -> int:

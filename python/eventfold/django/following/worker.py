@@ -9,10 +9,14 @@ from django.db import connections
 
 from eventfold import _core
 from eventfold.django.event_views import table_names
+from eventfold.django.following.beginnings import begin
 from eventfold.django.following.checkpoints import data_version, is_locked
-from eventfold.django.following.follower import RETRIES, Follower, Step, due_message, new_worker
+from eventfold.django.following.follower import Follower, due_message
 from eventfold.django.following.keepers import give_back, take_over
+from eventfold.django.following.reacting import ReactorFollower
+from eventfold.django.following.turns import Follows, Step, new_worker
 from eventfold.django.gate import native
+from eventfold.django.reactors import Reactor
 from eventfold.django.read_model_state import is_async
 from eventfold.django.registry import compiled_for, followed_labels, models_of
 from eventfold.django.tracking.follow import wanted_on
@@ -31,18 +35,23 @@ _LONGEST_DELAY = 60.0
 
 
 class Worker:
-    """Follows the read models of a database. `say(text, is_error)` is called with what its user should know."""
+    """Follows the read models and reactors of a database. `say(text, is_error)` tells its user what he should know.
 
-    def __init__(self, alias: str, models: list[Any], say: Callable[[str, bool], None], retries: int = RETRIES) -> None:
+    `retries` overrides what they and the settings say.
+    """
+
+    def __init__(
+        self, alias: str, followed: list[Any], say: Callable[[str, bool], None], retries: int | None = None
+    ) -> None:
         self.stopping = False
         """Set it, e.g. in a signal handler: the batch is finished, then run() returns."""
         self._alias = alias
-        self._models = models
+        self._followed = followed
         self._say = say
         self._retries = retries
         self._connection: Any = connections[alias]
         self._name = new_worker()
-        self._followers: dict[Any, Follower] = {}
+        self._followers: dict[Any, Follows] = {}
         self._said: dict[Any, str] = {}
         self._back_off = 0.0
         self._turn = 0
@@ -101,7 +110,7 @@ class Worker:
 
     @property
     def folded(self) -> dict[str, int]:
-        """How many positions each read model was brought forward."""
+        """How many positions each read model and reactor was brought forward."""
         return {follower.label: follower.folded for follower in self._followers.values() if follower.folded}
 
     def _head(self) -> int:
@@ -113,27 +122,44 @@ class Worker:
         with self._connection.wrap_database_errors:
             kept = followed_labels(self._alias)
         self._anyone_waits = is_followed() or any(model._meta.label not in kept for model in models_of(self._alias))
-        for model in self._models:
-            if model in self._followers or self.stopping:
+        for each in self._followed:
+            if each in self._followers or self.stopping:
                 continue
-            label = model._meta.label
             try:
-                if model._meta.db_table not in table_names(self._connection):
-                    self._tell(model, f"{label} has no table yet: run `manage.py migrate --database {self._alias}`")
-                elif not is_async(model):
-                    if label in kept:
-                        give_back(model, self._alias)
-                        self._say(f"{label}: appends keep it again", False)
-                elif problem := take_over(model, self._alias):
-                    self._tell(model, due_message(label, problem, self._alias))
+                if isinstance(each, Reactor):
+                    self._join_reactor(each)
                 else:
-                    self._followers[model] = Follower(model, self._alias, self._name, self._retries)
-                    self._followers[model].try_again()
-                    self._tell(model, "")
+                    self._join_read_model(each, kept)
             except EventfoldError as error:
                 if is_locked(error):
                     raise
-                self._tell(model, str(error))
+                self._tell(each, str(error))
+
+    def _join_reactor(self, reactor: Reactor) -> None:
+        head = begin(reactor, self._alias)
+        if head is not None:
+            self._say(f"{reactor.name}: it begins after position {head:,}, the head of the log", False)
+        follower = ReactorFollower(reactor, self._alias, self._name, self._retries)
+        follower.stopping = lambda: self.stopping
+        self._add(reactor, follower)
+
+    def _join_read_model(self, model: Any, kept: set[str]) -> None:
+        label = model._meta.label
+        if model._meta.db_table not in table_names(self._connection):
+            self._tell(model, f"{label} has no table yet: run `manage.py migrate --database {self._alias}`")
+        elif not is_async(model):
+            if label in kept:
+                give_back(model, self._alias)
+                self._say(f"{label}: appends keep it again", False)
+        elif problem := take_over(model, self._alias):
+            self._tell(model, due_message(label, problem, self._alias))
+        else:
+            self._add(model, Follower(model, self._alias, self._name, self._retries))
+
+    def _add(self, followed: Any, follower: Follows) -> None:
+        self._followers[followed] = follower
+        follower.try_again()
+        self._tell(followed, "")
 
     def _round(self, until: int | None) -> tuple[bool, bool]:
         """Give everyone a turn; return whether there is more to do, and whether something must be tried again soon.
@@ -147,13 +173,13 @@ class Worker:
         for index in range(len(followers)):
             if self.stopping:
                 break
-            model, follower = followers[(index + self._turn) % len(followers)]
+            followed, follower = followers[(index + self._turn) % len(followers)]
             step = follower.step(now=until is not None)
             if step is Step.FOLDED:
                 more = more or until is None or follower.position < until
                 time.sleep(follower.pause)
             waiting = waiting or step in (Step.WAITS, Step.BUSY)
-            self._note(model, follower, step)
+            self._note(followed, follower, step)
         return more, waiting
 
     def _fold_new(self) -> bool:
@@ -197,23 +223,26 @@ class Worker:
         time.sleep(self._pace.took(folded[1] - folded[0], seconds, others_wrote=True))
         return True
 
-    def _note(self, model: Any, follower: Follower, step: Step) -> None:
+    def _note(self, followed: Any, follower: Follows, step: Step) -> None:
+        if follower.notice:
+            self._say(follower.notice, True)
+            follower.notice = ""
         if step is Step.DUE:
-            self._tell(model, due_message(follower.label, follower.problem, self._alias))
+            self._tell(followed, follower.due_message())
         elif step is Step.GONE:
             self._say(f"{follower.label}: appends keep it again", False)
-            del self._followers[model]
-            self._models = [each for each in self._models if each is not model]
+            del self._followers[followed]
+            self._followed = [each for each in self._followed if each is not followed]
         elif step in (Step.WAITS, Step.STOPPED):
-            self._tell(model, follower.failure(step))
+            self._tell(followed, follower.failure(step))
         elif step in (Step.FOLDED, Step.IDLE):
-            self._tell(model, "")
+            self._tell(followed, "")
 
-    def _tell(self, model: Any, problem: str) -> None:
+    def _tell(self, followed: Any, problem: str) -> None:
         """Say what is wrong, once."""
-        if problem and self._said.get(model) != problem:
+        if problem and self._said.get(followed) != problem:
             self._say(problem, True)
         if problem:
-            self._said[model] = problem
+            self._said[followed] = problem
         else:
-            self._said.pop(model, None)
+            self._said.pop(followed, None)

@@ -1,1 +1,2 @@
-SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'eventfold_follower'
+SELECT count(*) FROM sqlite_master WHERE type = 'table'
+    AND name IN ('eventfold_follower', 'eventfold_dead_letter', 'eventfold_pace')

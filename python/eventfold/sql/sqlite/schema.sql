@@ -92,6 +92,31 @@ CREATE TABLE IF NOT EXISTS eventfold_follower (
     error TEXT                         -- what the last of them said
 ) WITHOUT ROWID;
 
+-- Events that a read model or a reactor which `events follow` keeps could not take, put aside until somebody decides.
+CREATE TABLE IF NOT EXISTS eventfold_dead_letter (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,                -- as in eventfold_follower
+    position INTEGER NOT NULL,
+    keys TEXT NOT NULL,                -- JSON: the keys of the rows that the event concerns; their later events wait
+    failures INTEGER NOT NULL,         -- 0: it did not fail, it waits for an earlier one of its keys
+    error TEXT,                        -- what the last failure said
+    put_at INTEGER NOT NULL,           -- milliseconds since 1970-01-01 UTC
+    tried_at INTEGER,
+    UNIQUE (name, position)
+);
+
+-- A replay folds every event anew, in the transaction that writes this; a checkpoint that only moves leaves spec_hash out.
+CREATE TRIGGER IF NOT EXISTS eventfold_read_model_replayed
+AFTER UPDATE OF spec_hash ON eventfold_read_model
+BEGIN DELETE FROM eventfold_dead_letter WHERE name = new.name; END;
+
+-- How fast followers were when there was something to do. Apart, since it is written once a second at most.
+CREATE TABLE IF NOT EXISTS eventfold_pace (
+    name TEXT PRIMARY KEY,
+    measured_at INTEGER NOT NULL,      -- milliseconds since 1970-01-01 UTC
+    rate REAL NOT NULL                 -- positions a second
+) WITHOUT ROWID;
+
 -- Emptying the log (a test runner's flush) and erasing put a row here for the length of their transaction.
 CREATE TABLE IF NOT EXISTS eventfold_unlocked (reason TEXT NOT NULL);
 
