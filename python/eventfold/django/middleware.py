@@ -1,4 +1,4 @@
-"""Middleware: every event that a request leads to knows the request."""
+"""Middleware: every event that a request leads to knows the request, and whoever has written sees it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -8,6 +8,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
 
 from eventfold.django.metadata_context import found_when_needed
+from eventfold.django.own_writes import ReadYourWritesMiddleware as ReadYourWritesMiddleware
 
 _LONGEST = 200  # of what a client says
 

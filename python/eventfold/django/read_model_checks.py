@@ -335,8 +335,8 @@ def check_letters(
             messages.append(
                 Warning(
                     f"{label} has {letters:,} dead letter{'s' * (letters != 1)} in the database {alias!r}.",
-                    hint=f"See `manage.py events letters list {label} --database {alias}`; mend the cause, then `retry` "
-                    "or `discard` them.",
+                    hint=f"See `manage.py events letters list {label} --database {alias}`; mend the cause, "
+                    "then `retry` or `discard` them.",
                     id="eventfold.W204",
                 )
             )

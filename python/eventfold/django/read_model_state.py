@@ -12,6 +12,8 @@ from eventfold.django.registry import compile_model, followed_labels, known_fiel
 from eventfold.django.replay import is_projected, replayable_models
 from eventfold.django.transactions import ImmediateAtomic
 
+DEFINITION_CHANGED = "its definition has changed since its rows were made"
+
 
 @dataclass(frozen=True)
 class State:
@@ -53,7 +55,7 @@ def state_of(model: Any, alias: str) -> State:
     if due:
         return State(label, position, "events were loaded past it, or its rows were deleted", followed=followed)
     if spec_hash != hash_for(model, alias):
-        return State(label, position, "its definition has changed since its rows were made", followed=followed)
+        return State(label, position, DEFINITION_CHANGED, followed=followed)
     return State(label, position if followed else head, followed=followed)  # each append keeps the others right
 
 

@@ -111,9 +111,7 @@ class ReactorFollower(Follows):
         )
 
     def _why_due(self, checkpoint: Checkpoint) -> str:
-        if not checkpoint.of_this_log:
-            return "its checkpoint is of another log, or above the head"
-        return "events were loaded, which may have happened long ago" if checkpoint.due else ""
+        return reactor_problem(checkpoint)
 
     def _one(self, event: tuple[Any, ...], until: int, is_last: bool) -> Step:
         before, position = self.position, event[0]
@@ -161,6 +159,13 @@ class ReactorFollower(Follows):
     def _opened(self) -> Any:
         self._connection.ensure_connection()  # an effect may close it
         return self._connection
+
+
+def reactor_problem(checkpoint: Checkpoint) -> str:
+    """Say why a reactor cannot go on by itself; empty if it can."""
+    if not checkpoint.of_this_log:
+        return "its checkpoint is of another log, or above the head"
+    return "events were loaded, which may have happened long ago" if checkpoint.due else ""
 
 
 def _close_what_is_broken(alias: str) -> None:

@@ -66,10 +66,15 @@ def has_seen(position: int, model: Any, alias: str) -> bool:
 
     Raises NotYetFollowed where it stopped before it, or put the event aside; and what folding raises, on the spot.
     """
+    if connections[alias].in_atomic_block:
+        Follower(model, alias).catch_up(position)
+    return has_passed(position, model, alias)
+
+
+def has_passed(position: int, model: Any, alias: str) -> bool:
+    """The same, and within a transaction no read model is let see more."""
     connection: Any = connections[alias]
     label = model._meta.label
-    if connection.in_atomic_block:
-        Follower(model, alias).catch_up(position)
     checkpoint = read_checkpoint(connection, label)
     if checkpoint is None:
         return True  # each append keeps it

@@ -10,18 +10,18 @@ from django.db import connections
 from eventfold import _core
 from eventfold.django.connection import database_of
 from eventfold.django.constants import is_event_model
-from eventfold.django.following.standing import standings
+from eventfold.django.following.standing import reactor_standings, standings
 from eventfold.django.gate import native
 from eventfold.django.receivers import receiver_names
 from eventfold.django.registry import projected_models
 from eventfold.django.tracking.checks import untracked
 from eventfold.django.tracking.install import tables_with_triggers
 
-HELP = "Show the log, how SQLite is reached, what slows appends, and where each read model stands."
+HELP = "Show the log, how SQLite is reached, what slows appends, and where each read model and reactor stands."
 
 
 def add_arguments(parser: CommandParser) -> None:
-    parser.add_argument("--json", action="store_true", help="The log and the read models as JSON, for monitoring.")
+    parser.add_argument("--json", action="store_true", help="The same as JSON, for monitoring.")
 
 
 def handle(command: BaseCommand, options: dict[str, Any]) -> None:
@@ -48,6 +48,12 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
         rows = 0 if standing.missing else model._base_manager.using(alias).count()
         for line in standing.lines(rows, alias):
             write(line)
+    reactors = list(reactor_standings(connection))
+    if reactors:
+        write("Reactors:")
+    for standing in reactors:
+        for line in standing.lines(0, alias):
+            write(line)
 
 
 def _as_json(connection: Any) -> dict[str, Any]:
@@ -55,6 +61,7 @@ def _as_json(connection: Any) -> dict[str, Any]:
     return {
         "log": {"log_id": info["log_id"], "epoch": info["epoch"], "head": info["head"]},
         "read_models": [standing.as_json() for _, standing in standings(connection)],
+        "reactors": [standing.as_json() for standing in reactor_standings(connection)],
     }
 
 
