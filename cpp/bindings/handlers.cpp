@@ -52,10 +52,64 @@ void call(const Callee& callee, Fold::Row& row, const EventView& event) {
   }
 }
 
+// The same for batches, whose rows are lists: the key, and the columns that no operation fills.
+struct BatchCallee {
+  std::shared_ptr<const ProjectionSpec> spec;
+  py::object function;
+  std::vector<std::size_t> columns;
+};
+
+void call_with_batch(const BatchCallee& callee, Fold::Batch& batch) {
+  const ProjectionSpec& spec = *callee.spec;
+  py::list rows(batch.rows());
+  for (std::size_t row = 0; row < batch.rows(); ++row) {
+    py::list values(spec.key.size() + callee.columns.size());
+    std::size_t index = 0;
+    for (std::size_t part = 0; part < spec.key.size(); ++part) values[index++] = to_python(batch.key(row, part), false);
+    for (const std::size_t column : callee.columns) values[index++] = to_python(batch.get(row, column), false);
+    rows[row] = std::move(values);
+  }
+  const auto found = batch.events();
+  py::list events(found.size());
+  std::string_view last_type;
+  py::str type;
+  for (std::size_t index = 0; index < found.size(); ++index) {
+    const EventView& event = found[index].event;
+    if (index == 0 || event.type != last_type) {
+      last_type = event.type;
+      type = py::str(event.type.data(), event.type.size());
+    }
+    events[index] = py::make_tuple(type, event.position, event.created, text_of(spec, event), found[index].row);
+  }
+  const py::list changed = callee.function(rows, events);
+  std::string buffer;
+  for (std::size_t row = 0; row < batch.rows(); ++row) {
+    const py::list values = changed[row];
+    for (std::size_t index = 0; index < callee.columns.size(); ++index) {
+      const std::size_t column = callee.columns[index];
+      batch.set(row, column, to_cell(spec.columns[column].kind, values[index], buffer));
+    }
+  }
+}
+
+Fold::Handler make_batch_handler(std::shared_ptr<const ProjectionSpec> spec, const py::object& callable) {
+  BatchCallee callee{std::move(spec), callable, {}};
+  for (std::size_t column = 0; column < callee.spec->columns.size(); ++column) {
+    if (callee.spec->columns[column].operation == Operation::handler) callee.columns.push_back(column);
+  }
+  Fold::Handler handler;
+  handler.batch = [held = held(std::move(callee))](Fold::Batch& batch) {
+    py::gil_scoped_acquire acquire;
+    call_with_batch(*held, batch);
+  };
+  return handler;
+}
+
 }  // namespace
 
 Fold::Handler make_handler(std::shared_ptr<const ProjectionSpec> spec, const py::object& callable) {
   if (callable.is_none()) return nullptr;
+  if (spec->batched) return make_batch_handler(std::move(spec), callable);
   Callee callee{std::move(spec), callable, {}, {}};
   for (const KeySpec& part : callee.spec->key) callee.keys.emplace_back(part.column);
   for (const ColumnSpec& column : callee.spec->columns) callee.columns.emplace_back(column.column);

@@ -367,7 +367,9 @@ def test_a_full_disk_says_so_and_everything_is_as_it_was(project):
             attempt(lambda: replay(model, "default"))
         """
     )
-    full = "the disk is full, or the database at its greatest size; nothing of this was written: make room and try again"
+    full = (
+        "the disk is full, or the database at its greatest size; nothing of this was written: make room and try again"
+    )
     lines = said.splitlines()
     for line in (*lines[:2], *lines[3:5]):
         assert line.startswith(f"DatabaseError {full}")

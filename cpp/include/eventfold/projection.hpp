@@ -2,6 +2,7 @@
 // is fed events one by one and holds rows in memory.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -10,6 +11,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "eventfold/event.hpp"
@@ -182,6 +185,7 @@ struct ProjectionSpec {
   std::vector<ColumnSpec> columns;
   std::vector<SelectionSpec> delete_on;
   std::vector<std::string> handlers;  // types for which the handler is called
+  bool batched = false;               // with many events at once
   std::vector<EventSpec> events;
   bool local_time = false;  // "created" in the process's time zone instead of UTC
 
@@ -219,7 +223,32 @@ class Fold {
     virtual CellView key(std::size_t part) const = 0;
     virtual void set(std::size_t column, CellView value) = 0;
   };
-  using Handler = std::function<void(Row& row, const EventView& event)>;
+  // Handled events that were folded since the last batch, in their order, while a handler looks at them and their rows.
+  class Batch {
+   public:
+    struct Event {
+      EventView event;
+      std::size_t row;  // which of the batch's
+    };
+    virtual ~Batch() = default;
+    virtual std::span<const Event> events() const = 0;
+    virtual std::size_t rows() const = 0;
+    virtual CellView get(std::size_t row, std::size_t column) const = 0;
+    virtual CellView key(std::size_t row, std::size_t part) const = 0;
+    virtual void set(std::size_t row, std::size_t column, CellView value) = 0;
+  };
+  // One of the two, as the specification says. A batch ends wherever it likes, but before one of its rows is deleted;
+  // an operation may have seen the later events of the batch already.
+  struct Handler {
+    std::function<void(Row& row, const EventView& event)> each;
+    std::function<void(Batch& batch)> batch;
+
+    Handler() = default;
+    Handler(std::nullptr_t) {}
+    template <class F>
+    requires std::is_invocable_v<F&, Row&, const EventView&> Handler(F function) : each(std::move(function)) {}
+    explicit operator bool() const { return each || batch; }
+  };
   // Finds the stored row of a key: false if there is none, else its columns, whose bytes must live until the next call.
   using Loader = std::function<bool(std::span<const CellView> key, std::vector<CellView>& columns)>;
 
@@ -240,7 +269,8 @@ class Fold {
   // The number of a type for apply(): faster, for scans.
   int plan_of(std::string_view type) const;  // -1: the projection does not read it
   void apply(int plan, const EventView& event);
-  // The same for many events in a row: faster where rows are many. What is pending is folded by finish().
+  // The same for many events in a row: faster where rows are many. What is pending is folded by finish(), as is the
+  // last batch of a handler.
   void feed(int plan, const EventView& event);
   void finish();
 

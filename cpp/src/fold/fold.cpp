@@ -6,6 +6,7 @@
 #include "fold/bucket.hpp"
 #include "fold/created.hpp"
 #include "fold/gather.hpp"
+#include "fold/handled.hpp"
 #include "fold/json_path.hpp"
 #include "fold/operations.hpp"
 #include "fold/pending.hpp"
@@ -63,6 +64,10 @@ class Fold::Impl {
   }
 
   void apply(Plan& plan, const EventView& event) {
+    if (plan.ends_batch) [[unlikely]] {
+      if (!plan.of_element) return apply_after_batch(plan, event);
+      if (!handled_.empty()) call_batch_handler();  // it may concern many rows
+    }
     std::uint32_t row = 0;
     naming(plan, event.position, [&] {
       plan.decoder.decode(event.data, plan.fields);
@@ -76,7 +81,7 @@ class Fold::Impl {
 
   void feed(Plan& plan, const EventView& event) {
     if (table.rows() * (spec->key.size() + spec->columns.size()) < kCachedCells || plan.alone || loader) {
-      finish();
+      fold_pending();
       return apply(plan, event);
     }
     const Arena::Use use(table.arena());
@@ -90,7 +95,7 @@ class Fold::Impl {
         if (counts) take_key(decoded);
       });
     } catch (...) {
-      finish();  // an earlier event may have an error too, which then comes first
+      fold_pending();  // an earlier event may have an error too, which then comes first
       throw;
     }
     if (!counts) return;
@@ -107,9 +112,8 @@ class Fold::Impl {
   }
 
   void finish() {
-    if (pending_.empty()) return;
-    const Arena::Use use(table.arena());
-    while (!pending_.empty()) run_oldest();
+    fold_pending();
+    if (!handled_.empty()) call_batch_handler();
   }
 
   void merge(Impl& later) {
@@ -153,6 +157,7 @@ class Fold::Impl {
       table.clear();
     }
     pending_.clear();
+    handled_.clear();
     alive = 0;
     handler = nullptr;
     loader = nullptr;
@@ -221,6 +226,29 @@ class Fold::Impl {
                             (column.bucket == Bucket::hour ? "hour" : "date") + " of something that has none");
     }
     return CellView(CellType::text, span_bytes_);
+  }
+
+  // The same for an event that may delete a row: the handler must have seen what came before.
+  [[gnu::noinline]] void apply_after_batch(Plan& plan, const EventView& event) {
+    Decoded decoded{plan, plan.fields, event.position, event.created, event.stream};
+    bool counts = false;
+    naming(plan, event.position, [&] {
+      plan.decoder.decode(event.data, plan.fields);
+      counts = take_conditions(decoded);
+      if (counts) take_key(decoded);
+    });
+    if (!counts) return;
+    const std::uint32_t known = table.find(key_);
+    if (known != Table::kNone && handled_.concern(known)) call_batch_handler();
+    std::uint32_t row = 0;
+    naming(plan, event.position, [&] { row = run(decoded, Table::hash(key_)); });
+    if (plan.handled) call_handler(plan, event, row);
+  }
+
+  void fold_pending() {
+    if (pending_.empty()) return;
+    const Arena::Use use(table.arena());
+    while (!pending_.empty()) run_oldest();
   }
 
   void run_oldest() {
@@ -386,6 +414,7 @@ class Fold::Impl {
   }
 
   void call_handler(const Plan& plan, const EventView& event, std::uint32_t row);
+  void call_batch_handler();
 
   std::vector<CellView> key_;
   bool has_buckets_ = false;
@@ -396,6 +425,7 @@ class Fold::Impl {
   std::string created_;
   std::vector<std::uint32_t> handled_rows_;  // of an event that was taken apart
   PendingEvents pending_;
+  HandledEvents handled_;
 };
 
 namespace {
@@ -415,16 +445,50 @@ class TableRow : public Fold::Row {
   std::uint32_t row_;
 };
 
+class TableBatch : public Fold::Batch {
+ public:
+  TableBatch(const ProjectionSpec& spec, Table& table, const HandledEvents& handled)
+      : spec_(spec), table_(table), rows_(handled.rows()), events_(handled.events()) {}
+  std::span<const Event> events() const override { return events_; }
+  std::size_t rows() const override { return rows_.size(); }
+  CellView get(std::size_t row, std::size_t column) const override {
+    return stored(spec_.columns[column], table_.column(rows_[row], column));
+  }
+  CellView key(std::size_t row, std::size_t part) const override { return table_.key(rows_[row], part).view(); }
+  void set(std::size_t row, std::size_t column, CellView value) override {
+    load(spec_.columns[column], table_.column(rows_[row], column), value);
+  }
+
+ private:
+  const ProjectionSpec& spec_;
+  Table& table_;
+  const std::vector<std::uint32_t>& rows_;
+  std::vector<Event> events_;
+};
+
 }  // namespace
 
 void Fold::Impl::call_handler(const Plan& plan, const EventView& event, std::uint32_t row) {
-  if (!handler) throw ProjectionError(spec->name + " has handlers, and none was given");
+  if (spec->batched ? !handler.batch : !handler.each) {
+    throw ProjectionError(spec->name + " has handlers, and none was given");
+  }
   const EventView named{event.position, event.created, plan.type, event.data, event.stream};
   if (!plan.of_element) handled_rows_.assign(1, row);
   for (const std::uint32_t each : handled_rows_) {
-    TableRow view(*spec, table, each);
-    handler(view, named);
+    if (spec->batched) {
+      handled_.add(named, each);
+    } else {
+      TableRow view(*spec, table, each);
+      handler.each(view, named);
+    }
   }
+  if (handled_.full()) call_batch_handler();
+}
+
+void Fold::Impl::call_batch_handler() {
+  TableBatch batch(*spec, table, handled_);
+  handler.batch(batch);
+  handled_.clear();
 }
 
 Fold::Fold(std::shared_ptr<const ProjectionSpec> spec, bool relative)

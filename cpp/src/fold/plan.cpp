@@ -72,7 +72,8 @@ Plan::Plan(const ProjectionSpec& spec, const EventSpec& event, Part part)
          std::any_of(clears.begin(), clears.end(), [](const Clear& clear) { return clear.needs == 0; });
   if (list && part == Part::event) of_element = std::make_unique<Plan>(spec, event, Part::element);
   handled = handled || (of_element && of_element->handled);
-  alone = handled || of_element;
+  alone = handled || of_element || spec.batched;
+  ends_batch = spec.batched && (may_delete() || (of_element && of_element->may_delete()));
 }
 
 void Plan::derive(Part part) {

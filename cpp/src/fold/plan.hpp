@@ -69,13 +69,15 @@ struct Plan {
   std::vector<Gather> gathers;
   bool conditional = false;  // there are conditions, or derived fields
   bool handled = false;
-  bool alone = false;  // must be folded before the next event is looked at
+  bool alone = false;       // nothing may be pending when it is folded
+  bool ends_batch = false;  // it may delete a row that a batch of handled events concerns
   // Whatever the conditions say, or if one of these is true.
   bool deletes = false;
   ConditionSet deletes_if = 0;
   bool makes_row = false;
   ConditionSet makes_row_if = 0;
   bool acts = false;  // does anything at all
+  bool may_delete() const { return deletes || deletes_if != 0; }
 
  private:
   int field_named(const std::string& name) const;

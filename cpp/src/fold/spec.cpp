@@ -432,6 +432,7 @@ ProjectionSpec ProjectionSpec::from_json(std::string_view json) {
   for (element item : need<array>(root, "columns")) spec.columns.push_back(column_of(item));
   spec.delete_on = selections_of(root, "delete_on");
   spec.handlers = texts_of(root, "handlers");
+  spec.batched = flag_of(root, "batched");
   spec.local_time = flag_of(root, "local_time");
   for (auto [type, fields] : need<object>(root, "events")) {
     object members;

@@ -150,18 +150,19 @@ Fold fold_apart(std::vector<std::unique_ptr<Connection>> readers, const Projecti
 
 void fold_range(Connection& connection, Fold& fold, const ScanTypes& types, Position after, Position until) {
   // the names of the scan are the events of the specification, in its order: so are the plans of the fold
-  const EventSink sink = [&fold](int plan, const EventView& event) { fold.feed(plan, event); };
   if (fold.spec().handlers.empty()) {
-    scan_events(connection, types, after, until, sink);
-  } else {
-    const FoldingGuard guard(connection);
-    scan_copied_events(connection, types, after, until, [&](int plan, const EventView& event) {
-      fold.feed(plan, event);
-      guard.check(fold.spec(),
-                  {event.position, event.created, fold.spec().events[static_cast<std::size_t>(plan)].type, {}});
-    });
+    scan_events(connection, types, after, until, [&fold](int plan, const EventView& event) { fold.feed(plan, event); });
+    return fold.finish();
   }
+  const FoldingGuard guard(connection);
+  EventView last;
+  scan_copied_events(connection, types, after, until, [&](int plan, const EventView& event) {
+    fold.feed(plan, event);
+    last = {event.position, event.created, fold.spec().events[static_cast<std::size_t>(plan)].type, {}};
+    guard.check(fold.spec(), last);
+  });
   fold.finish();
+  guard.check(fold.spec(), last);
 }
 
 ScanTypes scan_types(Connection& connection, const ProjectionSpec& spec) {

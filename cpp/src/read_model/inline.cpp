@@ -114,13 +114,22 @@ class InlineReadModels::Model {
     RowLoader loader(connection, *projection_.spec, sql_);
     fold.set_loader(
         [&](std::span<const CellView> key, std::vector<CellView>& columns) { return loader(key, columns); });
-    if (projection_.handler) {
-      fold.set_handler([&](Fold::Row& row, const EventView& event) {
+    Fold::Handler handler;
+    if (projection_.handler.each) {
+      handler.each = [&](Fold::Row& row, const EventView& event) {
         FoldingGuard guard(connection);
-        projection_.handler(row, event);
+        projection_.handler.each(row, event);
         guard.check(spec(), event);
-      });
+      };
     }
+    if (projection_.handler.batch) {
+      handler.batch = [&](Fold::Batch& batch) {
+        FoldingGuard guard(connection);
+        projection_.handler.batch(batch);
+        guard.check(spec(), batch.events().back().event);
+      };
+    }
+    fold.set_handler(std::move(handler));
     std::string_view last_type;
     int plan = -1;
     for (const EventView& event : events) {
@@ -130,6 +139,7 @@ class InlineReadModels::Model {
       }
       if (plan >= 0) fold.apply(plan, event);
     }
+    fold.finish();
   }
 
   // A fold that was used before knows the order of the events' keys and has its buffers. The lock is held for a move

@@ -14,9 +14,11 @@ std::vector<EventKeys> keys_of_events(EventLog& log, const std::shared_ptr<const
   Fold fold(spec);
   std::vector<EventKeys> found;
   const ScanTypes types = scan_types(connection, *spec);
+  Fold::Handler ignore([](Fold::Row&, const EventView&) {});
+  ignore.batch = [](Fold::Batch&) {};
   scan_events(connection, types, after, until, [&](int plan, const EventView& event) {
     fold.clear();
-    fold.set_handler([](Fold::Row&, const EventView&) {});
+    fold.set_handler(ignore);
     try {
       fold.apply(plan, event);
     } catch (const ProjectionError&) {

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from eventfold.django.read_models import StreamName as StreamName
     from eventfold.django.read_models import Sum as Sum
     from eventfold.django.read_models import on as on
+    from eventfold.django.read_models import on_batch as on_batch
     from eventfold.django.recorded import Recorded as Recorded
     from eventfold.django.tracking.changes import Change as Change
     from eventfold.django.tracking.changes import history as history
@@ -69,6 +70,7 @@ _MODULES = {
     "StreamName": "read_models",
     "StreamCategory": "read_models",
     "on": "read_models",
+    "on_batch": "read_models",
     "projector": "projectors",
     "reactor": "reactors",
     "wait_for": "following.waiting",
@@ -110,6 +112,7 @@ __all__ = [  # noqa: RUF022
     "StreamName",
     "StreamCategory",
     "on",
+    "on_batch",
     "projector",
     "reactor",
     "wait_for",

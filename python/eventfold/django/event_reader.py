@@ -14,20 +14,28 @@ from eventfold.django.specification import column_kind
 from eventfold.django.type_fields import TypeFields
 from eventfold.errors import CorruptLog
 
+_scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _UNFIT = (ValueError, TypeError, AttributeError, ArithmeticError, ValidationError)  # a value is not what it should be
 
 
 class EventReader:
-    """Makes instances of one event class from what the log has of them."""
+    """Makes instances of one event class from what the log has of them.
+
+    It is called for each event of a replay by @on methods and projectors, so what can be known of a field is.
+    """
 
     def __init__(self, model: Any, known: TypeFields, alias: str) -> None:
         self._model = model
         self._alias = alias
         self._names = [field.attname for field in model._meta.concrete_fields]
+        self._position = self._names.index("position")
+        self._created = self._names.index("created")
+        self._use_tz = settings.USE_TZ
         self._fields = [
             (
-                field.attname,
+                self._names.index(field.attname),
+                json_key(field),
                 known.keys(json_key(field)),
                 plain_type(field),
                 _reading(field, alias, mixed=len(known.kinds.get(json_key(field), [])) > 1),
@@ -38,20 +46,31 @@ class EventReader:
 
     def __call__(self, position: int, created: int, data: str) -> Any:
         """`created` in microseconds since 1970-01-01 UTC, `data` as canonical JSON. Raises CorruptLog."""
+        values: list[Any] = [None] * len(self._names)
         moment = _EPOCH + timedelta(microseconds=created)
-        values = {
-            "position": position,
-            # as the view shows it: naive and local where USE_TZ is False
-            "created": moment if settings.USE_TZ else moment.astimezone().replace(tzinfo=None),
-        }
+        values[self._position] = position
+        # as the view shows it: naive and local where USE_TZ is False
+        values[self._created] = moment if self._use_tz else moment.astimezone().replace(tzinfo=None)
         try:
-            found = json.loads(data)
-            for name, keys, plain, read in self._fields:
-                value = next((found[key] for key in keys if key in found), self._missing.get(keys[0]))
-                values[name] = value if value is None or type(value) is plain else read(value)
+            found = _parsed(data)
+            for index, key, keys, plain, read in self._fields:
+                value = found[key] if key in found else self._under_another_name(found, keys)
+                values[index] = value if value is None or type(value) is plain else read(value)
         except _UNFIT as error:
             raise CorruptLog(f"{self._model._meta.label} at position {position}: {error}") from error
-        return self._model.from_db(self._alias, self._names, [values[name] for name in self._names])
+        return self._model.from_db(self._alias, self._names, values)
+
+    def _under_another_name(self, found: Any, keys: list[str]) -> Any:
+        return next((found[key] for key in keys if key in found), self._missing.get(keys[0]))
+
+
+def _parsed(data: str) -> Any:
+    """What json.loads() says, without its search for white space, of which a log has none."""
+    try:
+        found, end = _scan(data, 0)
+    except StopIteration:
+        return json.loads(data)  # which says what is wrong
+    return found if end == len(data) else json.loads(data)
 
 
 def plain_type(field: AnyField) -> type | None:

@@ -157,7 +157,10 @@ def _python(model: Any, spec: dict[str, Any]) -> Iterator[str]:
         return
     native = [column for column in spec["columns"] if column["op"] != "handler"]
     yield f"Run natively: {'the operations, before Python' if native else 'reading the log and finding the row'}"
-    yield "Run in Python, where it may set any column:"
+    if spec.get("batched"):
+        yield "Run in Python, with many events at once, where it may set the columns that no operation fills:"
+    else:
+        yield "Run in Python, where it may set any column:"
     for handler in model.projection.handlers:
         yield f"  {handler.method.__name__}, for each {_or([label_of(event) for event in handler.events])}"
 

@@ -1,4 +1,4 @@
-"""@on methods, as the native core calls them: rows and events become model instances, and rows become columns again."""
+"""@on and @on_batch methods, as the core calls them: rows and events become model instances, and rows columns again."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from django.db.models.expressions import Col
 from eventfold.django.declared import declared_model
 from eventfold.django.event_reader import EventReader, plain_type
 from eventfold.django.kinds import AnyField
-from eventfold.django.read_models import label_of
+from eventfold.django.read_models import IN_BATCH, label_of
 from eventfold.django.specification import own_columns, stored
 from eventfold.django.type_fields import TypeFields
 from eventfold.errors import EventfoldError, ProjectionError
@@ -70,17 +70,108 @@ def _converters(field: AnyField, connection: BaseDatabaseWrapper) -> list[Callab
     return [bound(convert) for convert in converters]
 
 
-def stating_the_event(handler: RowHandler, model: Any) -> Callable[[dict[str, Any], tuple[str, int, int, str]], None]:
+class Rows(dict[Any, Any]):
+    """The rows of a batch by key: the value of the key's field, or a tuple of several."""
+
+    def __init__(self, rows: dict[Any, Any], by_position: dict[int, Any]) -> None:
+        super().__init__(rows)
+        self._by_position = by_position
+
+    def of(self, event: Any) -> Any:
+        """Return the row that an event of the batch concerns."""
+        return self._by_position[event.position]
+
+
+class BatchHandler:
+    """What the core calls for many events at once, and the rows that they concern. Any thread may call it."""
+
+    def __init__(self, model: Any, alias: str, known: Mapping[str, TypeFields]) -> None:
+        self._model = model
+        self._alias = alias
+        projection = model.projection
+        keys = [model._meta.get_field(name) for name in projection.key]
+        self._own = [field for field in own_columns(model) if field.name not in projection.operations]
+        self._key_names = [field.attname for field in keys]
+        given = [*keys, *self._own]
+        in_order = sorted(given, key=model._meta.concrete_fields.index)  # as from_db() takes them
+        self._names = [field.attname for field in in_order]
+        self._converters = [(given.index(field), _converters(field, connections[alias])) for field in in_order]
+        self._stored = [(field, field.attname, plain_type(field)) for field in self._own]
+        self._filled = {field.attname for field in model._meta.concrete_fields} - set(self._names)
+        self._readers = {
+            label: EventReader(declared_model(label), known.get(label, TypeFields()), alias)
+            for label in projection.handled_labels()
+        }
+        (handler,) = projection.handlers
+        self._method = handler.method
+
+    def __call__(self, rows: list[list[Any]], events: list[tuple[str, int, int, str, int]]) -> list[list[Any]]:
+        connection = connections[self._alias]
+        instances = [self._instance(values, connection) for values in rows]
+        happened = []
+        by_position = {}
+        for label, position, created, data, row in events:
+            if position not in by_position:
+                happened.append(self._readers[label](position, created, data))
+            by_position[position] = instances[row]
+        first, *others = self._key_names
+        if others:
+            by_key = {tuple(getattr(each, name) for name in self._key_names): each for each in instances}
+        else:
+            by_key = {getattr(each, first): each for each in instances}
+        self._method(Rows(by_key, by_position), happened)
+        return [self._columns(instance, connection) for instance in instances]
+
+    def _instance(self, values: list[Any], connection: BaseDatabaseWrapper) -> Any:
+        converted = []
+        for index, converters in self._converters:
+            value = values[index]
+            for convert in converters:
+                value = convert(value, connection)
+            converted.append(value)
+        instance = self._model.from_db(self._alias, self._names, converted)
+        instance.__dict__[IN_BATCH] = True
+        return instance
+
+    def _columns(self, instance: Any, connection: BaseDatabaseWrapper) -> list[Any]:
+        own = instance.__dict__
+        if not self._filled.isdisjoint(own):
+            names = ", ".join(sorted(self._filled.intersection(own)))
+            raise ProjectionError(
+                f"{self._model._meta.label}: an @on_batch method has set {names}, which an operation fills"
+            )
+        return [
+            value if type(value := own[name]) is plain else stored(field, value, connection)
+            for field, name, plain in self._stored
+        ]
+
+
+Handler = RowHandler | BatchHandler
+
+
+def handler_for(model: Any, alias: str, known: Mapping[str, TypeFields]) -> Handler:
+    """Return what calls the Python methods of a projection that has any."""
+    return (BatchHandler if model.projection.batched else RowHandler)(model, alias, known)
+
+
+def stating_the_event(handler: Handler, model: Any) -> Callable[[Any, Any], Any]:
     """Wrap a handler for a replay: whatever it raises becomes a ProjectionError that says at which event."""
 
-    def call(row: dict[str, Any], event: tuple[str, int, int, str]) -> None:
+    def call(rows: Any, events: Any) -> Any:
         try:
-            handler(row, event)
+            return handler(rows, events)
         except EventfoldError:
             raise
         except Exception as error:
-            raise ProjectionError(
-                f"{model._meta.label}, the event {event[0]} at position {event[1]}: {type(error).__name__}: {error}"
-            ) from error
+            raise ProjectionError(f"{model._meta.label}, {_which(events)}: {type(error).__name__}: {error}") from error
 
     return call
+
+
+def _which(events: Any) -> str:
+    """One event as RowHandler takes it, or several as BatchHandler does."""
+    if isinstance(events, tuple):
+        return f"the event {events[0]} at position {events[1]}"
+    if len(events) == 1:
+        return _which(events[0])
+    return f"one of the {len(events):,} events from position {events[0][1]} to {events[-1][1]}"

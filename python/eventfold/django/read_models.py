@@ -12,7 +12,7 @@ class BookList(ReadModel):
         def returned(row, event): ...
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from django.db.models.functions.datetime import TruncBase
 
 from eventfold.django.derived_rows import ReadModelManager, make_due, refuse_by_hand
 from eventfold.django.following.policy import check_on_error, check_retries
+from eventfold.errors import ProjectionError
 from eventfold.expressions import Each, StreamCategory, StreamName, Value
 from eventfold.projection import (
     UNITS,
@@ -56,9 +57,14 @@ __all__ = [
     "Sum",
     "label_of",
     "on",
+    "on_batch",
 ]
 
 _EVENTS = "_eventfold_on"
+_BATCHED = "_eventfold_batched"
+IN_BATCH = "_eventfold_in_batch"
+"""An attribute of rows that an @on_batch method has been given."""
+
 LIFECYCLES = ("inline", "async")
 """Who keeps the rows: each append, in its transaction; or `manage.py events follow`, soon after."""
 
@@ -80,11 +86,39 @@ def on(*events: Any) -> Callable[[Callable[[Any, Any], None]], Callable[[Any, An
     It gets the row, with the values of its columns, which it may change, and the event. It must depend on nothing else
     and do nothing else: it is called again on each replay.
     """
+    return _mark("on", events, batched=False)
+
+
+def on_batch(*events: Any) -> Callable[[Callable[[Any, Any], None]], Callable[[Any, Any], None]]:
+    """Declare a method of a Projection that is called with many events of these types at once, and their rows.
+
+        @on_batch(BookBorrowed, BookReturned)
+        def loans(rows, events):
+            for event in events:
+                rows[event.book].loans += 1
+
+    `events` are in the order of the log. `rows` has the row of each of them, by key: the value of the key's field, or a
+    tuple of them in the order of `key`; rows.of(event) is the row of an event. A row has its key and the columns that
+    no operation fills, which the method may change.
+
+    Where a batch ends must not matter: it may be one event, as with a single append, or thousands, on a replay. So what
+    it does to a row must depend on that row and its events, in their order, alone. A Projection has one such method,
+    and no @on beside it.
+    """
+    return _mark("on_batch", events, batched=True)
+
+
+def _mark(
+    name: str, events: tuple[Any, ...], *, batched: bool
+) -> Callable[[Callable[[Any, Any], None]], Callable[[Any, Any], None]]:
     if not events or not all(isinstance(event, (str, type)) for event in events):
-        raise TypeError("on() takes event types, as in @on(BookReturned); a condition is an `if` in the method")
+        raise TypeError(
+            f"{name}() takes event types, as in @{name}(BookReturned); a condition is an `if` in the method"
+        )
 
     def mark(method: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
         setattr(method, _EVENTS, events)
+        setattr(method, _BATCHED, batched)
         return method
 
     return mark
@@ -92,10 +126,11 @@ def on(*events: Any) -> Callable[[Callable[[Any, Any], None]], Callable[[Any, An
 
 @dataclass(frozen=True)
 class Handler:
-    """An @on method and the event types that it is called for."""
+    """An @on method and the event types that it is called for; or an @on_batch method, with many events at once."""
 
     events: tuple[Any, ...]
     method: Callable[[Any, Any], None]
+    batched: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,11 +180,16 @@ class Declaration:
             if isinstance(value, Operation):
                 operations[name] = value
             elif hasattr(value, _EVENTS):
-                handlers.append(Handler(getattr(value, _EVENTS), value))
+                handlers.append(Handler(getattr(value, _EVENTS), value, getattr(value, _BATCHED)))
             elif callable(value):
                 raise TypeError(f"{model_name}.Projection.{name} is not called for any event: give it @on(...)")
             else:
                 raise TypeError(f"{model_name}.Projection.{name} is no operation such as Count or Latest: {value!r}")
+        if len(handlers) > 1 and any(handler.batched for handler in handlers):
+            raise TypeError(
+                f"{model_name}.Projection has @on_batch and another method beside it, which would see its rows as they "
+                "are at the end of a batch: give all event types to one @on_batch method"
+            )
         return cls(keys, operations, delete_on, tuple(handlers), key_sources, lifecycle, retries, on_error)
 
     def of_one_row(self, primary_key: str) -> "Declaration":
@@ -163,6 +203,11 @@ class Declaration:
     def key_source(self, name: str) -> tuple[Any, str | None]:
         """Return the events' field or expression that a key is made of, and the unit to which it is cut, if it is."""
         return self.key_sources.get(name, (name, None))
+
+    @property
+    def batched(self) -> bool:
+        """Whether its method takes many events at once."""
+        return any(handler.batched for handler in self.handlers)
 
     def labels(self) -> set[str]:
         """Return the labels of all event types that it reads."""
@@ -257,6 +302,16 @@ class ReadModel(models.Model, metaclass=ReadModelBase):
 
     class Meta:
         abstract = True
+
+    def refresh_from_db(
+        self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None
+    ) -> None:
+        if IN_BATCH in self.__dict__:
+            raise ProjectionError(
+                f"{self._meta.label}: {', '.join(fields or ())} cannot be read in an @on_batch method, since an "
+                "operation fills it, which may have seen later events already"
+            )
+        super().refresh_from_db(using, fields, from_queryset)
 
     @classmethod
     def check(cls, **kwargs: Any) -> list[CheckMessage]:

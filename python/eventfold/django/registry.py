@@ -8,7 +8,7 @@ from django.db import connections, router
 
 from eventfold import _core
 from eventfold.django.declared import declared_models
-from eventfold.django.handlers import RowHandler
+from eventfold.django.handlers import Handler, handler_for
 from eventfold.django.read_models import ReadModel
 from eventfold.django.specification import as_text, hash_of, specification
 from eventfold.django.type_fields import TypeFields
@@ -27,7 +27,7 @@ class Compiled:
     model: Any
     spec: str
     hash: str
-    handler: RowHandler | None
+    handler: Handler | None
 
 
 @cache
@@ -87,7 +87,7 @@ def compile_model(model: Any, alias: str, known: dict[str, TypeFields] | None = 
     connection = connections[alias]
     known = known_fields(alias) if known is None else known
     spec = specification(model, connection, known)
-    handler = RowHandler(model, alias, known) if spec["handlers"] else None
+    handler = handler_for(model, alias, known) if spec["handlers"] else None
     return Compiled(model, as_text(spec), hash_of(spec), handler)
 
 

@@ -75,6 +75,8 @@ def specification(model: Any, connection: BaseDatabaseWrapper, known: Mapping[st
             label: _event(label, model, known.get(label, TypeFields())) for label in sorted(declaration.labels())
         },
     }
+    if declaration.batched:
+        spec["batched"] = True
     if not settings.USE_TZ:
         spec["local_time"] = True  # "created" is what a naive DateTimeField holds
     return spec

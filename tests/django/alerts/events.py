@@ -17,3 +17,17 @@ class Checked(Event):
     """No read model reads it."""
 
     line = models.CharField(max_length=20)
+
+
+class Closed(Event):
+    alert = models.BigIntegerField()
+
+
+class Told(Event):
+    alert = models.BigIntegerField()
+    text = models.CharField(max_length=20)
+    minutes = models.IntegerField(default=1)
+
+
+class Hushed(Event):
+    alert = models.BigIntegerField()

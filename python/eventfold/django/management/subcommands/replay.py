@@ -69,6 +69,4 @@ def _speed(head: int, started: float) -> str:
 
 
 def _rows(done: Replayed) -> str:
-    return (
-        f"{done.rows:,} rows, of which {done.inserted:,} are new, {done.updated:,} changed; {done.deleted:,} removed"
-    )
+    return f"{done.rows:,} rows, of which {done.inserted:,} are new, {done.updated:,} changed; {done.deleted:,} removed"
