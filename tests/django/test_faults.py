@@ -278,7 +278,8 @@ def test_a_handler_that_ends_the_transaction_is_an_error_and_nothing_of_it_is_ke
         from shop.models import *
         def append(done, total):
             if os.environ.get("END"):
-                code = "import django; django.setup(); from shop.models import *; Sold.objects.create(item=1, price=-99)"
+                sell = "from shop.models import *; Sold.objects.create(item=1, price=-99)"
+                code = f"import django; django.setup(); {sell}"
                 subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "END": ""})
                 models.QuerySet(Handled).update(sold=7)
         try:

@@ -11,7 +11,7 @@ from eventfold.django.kinds import kind_of
 from eventfold.django.specification import initial_value
 from eventfold.projection import Source
 
-_COMPARED = {"text", "integer", "real", "boolean", "decimal", "date", "time", "datetime", "duration", "uuid"}
+_COMPARED = {"text", "integer", "real", "boolean", "decimal", "date", "time", "datetime", "duration", "uuid", "any"}
 _SPANS = {
     "year": {"date", "datetime"},
     "month": {"date", "datetime"},
@@ -19,11 +19,11 @@ _SPANS = {
     "hour": {"datetime"},
 }
 
-Misfit = Callable[[Source, str, set[str]], str]
+Misfit = Callable[[Source, Any, set[str]], str]
 
 
 def collected_problems(field: Any, operation: Collected, misfit: Misfit) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong, and a hint. `misfit` says why a field of an event is none of some kinds, or nothing."""
+    """Yield what is wrong, and a hint. `misfit` says why a value of an event is none of some kinds, or nothing."""
     name = type(operation).__name__
     if kind_of(field) != "json":
         yield f"collects {name} into {field.name!r}, which is no JSONField.", "Many values need a JSONField."

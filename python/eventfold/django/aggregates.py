@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import F
 from django.db.models.functions.datetime import TruncBase
 
 from eventfold import aggregates
@@ -19,9 +20,8 @@ class _Spans(Collected):
     def _span(cls, value: Any) -> Trunc | None:
         if not isinstance(value, TruncBase):
             return super()._span(value)
-        name, unit = key_source(cls.__name__, value)
-        assert unit is not None
-        return Trunc(name, unit)
+        source, unit = key_source(cls.__name__, value)
+        return Trunc(source.name, unit) if unit and isinstance(source, F) else None  # else it is an expression
 
 
 class ArrayAgg(_Spans, aggregates.ArrayAgg):

@@ -134,8 +134,8 @@ def _operation_problems(field: Any, operation: Operation, events: dict[str, Any]
     kind = column_kind(field)
     if isinstance(operation, Collected):
 
-        def misfit(source: Any, name: str, kinds: set[str]) -> str:
-            return _misfit(events[label_of(source)], name, kinds)
+        def misfit(source: Any, value: Any, kinds: set[str]) -> str:
+            return _misfit(events[label_of(source)], value, kinds)
 
         for problem, hint in collected_problems(field, operation, misfit):
             yield _error(model, problem, hint, 3)
@@ -177,7 +177,7 @@ def _condition_problems(model: Any, events: dict[str, Any]) -> Iterator[CheckMes
         yield _error(model, f"has {problem}.", hint, 9)
 
 
-def _misfit(event: Any, source: Any, kinds: set[str], target: Any) -> str:
+def _misfit(event: Any, source: Any, kinds: set[str], target: Any = None) -> str:
     """Say why a field or an expression cannot fill a field of the read model; nothing if it can."""
     try:
         compiled = compile_source(event, source, target)
