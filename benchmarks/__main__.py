@@ -26,6 +26,7 @@ WORKS = (
     "fold",
     "keys",
     "replay",
+    "handlers",
     "follow",
     "memory",
     "growth",
