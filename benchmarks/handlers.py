@@ -1,4 +1,4 @@
-"""`manage.py events replay` with a rule in Python, for each event or for many at once, beside the ORM's get and save."""
+"""`manage.py events replay` with a rule in Python, for each event or for many, beside the ORM's get and save."""
 
 import random
 from collections.abc import Callable, Iterator

@@ -273,7 +273,7 @@ def test_wait_for_takes_a_position_and_read_models(arguments):
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [("live", '"live", .* is not supported yet. Use "inline", or "async"'), ("eager", 'is "inline" or "async", not')],
+    [("eager", 'is "inline", "async" or "live", not'), (None, 'is "inline", "async" or "live", not')],
 )
 def test_a_lifecycle_that_there_is_not_is_refused(value, message):
     class Projection:

@@ -1,4 +1,4 @@
-"""Whatever is recorded, by whom and in what order: a follower that has caught up has the rows of an inline one."""
+"""Whatever is recorded, by whom and in what order: inline, async and live read models have the same rows."""
 
 import pytest
 from django.db import connection, transaction
@@ -12,7 +12,7 @@ from eventfold.django.following.follower import Follower
 from eventfold.django.following.turns import Step
 from tests.django.sales.events import Returned, Sold, Visited, Withdrawn
 from tests.django.sales.models import Shop
-from tests.django.sales.read_models import AsyncItem, AsyncShop, InlineItem, InlineShop
+from tests.django.sales.read_models import AsyncItem, AsyncShop, InlineItem, InlineShop, LiveItem, LiveShop
 
 ITEMS = st.integers(0, 2)
 BUYERS = st.sampled_from(["ann", "bob", "ß"])
@@ -33,14 +33,16 @@ SQL = st.one_of(
     st.tuples(st.just("UPDATE sales_shop SET name = ? WHERE id >= ?"), st.tuples(BUYERS, KEYS)),
     st.tuples(st.just("DELETE FROM sales_shop WHERE id = ?"), st.tuples(KEYS)),
 )
-# An event; some at once; what another program does; a batch or all that a follower does; a block, kept or rolled back.
+# An event; some at once; what another program does; a batch or all that a follower does; a look at what is live, which
+# must be as if it had been kept; a block, kept or rolled back.
 STEPS = st.recursive(
     EVENTS
     | st.lists(st.builds(Sold, item=ITEMS, buyer=BUYERS, price=PRICES), max_size=5)
     | st.tuples(st.just("program"), BY_PROGRAMS)
     | st.tuples(st.just("sql"), SQL)
     | st.tuples(st.just("raw sql"), SQL)
-    | st.tuples(st.just("follow"), st.integers(1, 3)),
+    | st.tuples(st.just("follow"), st.integers(1, 3))
+    | st.just(("look", None)),
     lambda steps: st.tuples(st.booleans(), st.lists(steps, max_size=5)),
     max_leaves=20,
 )
@@ -69,6 +71,9 @@ def run(step):
         for follower in followers():
             for _ in range(step[1]):
                 follower.step()
+    elif step[0] == "look":
+        rows(LiveItem)
+        assert rows(LiveShop) is not None
     elif step[0] == "program":
         EventLog.on(database_of(connection)).append(*step[1])
     elif step[0] == "sql":
@@ -102,8 +107,8 @@ class Programs(TestCase):
         for follower in followers():
             while follower.step(now=True) is Step.FOLDED:
                 pass
-        assert rows(AsyncItem) == rows(InlineItem)
-        assert rows(AsyncShop) == rows(InlineShop)
+        assert rows(AsyncItem) == rows(InlineItem) == rows(LiveItem)
+        assert rows(AsyncShop) == rows(InlineShop) == rows(LiveShop)
         assert sorted(Shop.objects.values_list()) == [row[:2] for row in rows(InlineShop)]
 
 

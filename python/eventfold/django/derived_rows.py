@@ -33,6 +33,7 @@ class ReadModelQuerySet(models.QuerySet[_Row]):
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete the rows; the next replay brings them back."""
+        refuse_if_live(self.model)
         self._for_write = True
         with transaction.atomic(using=self.db):
             deleted = super().delete()
@@ -61,6 +62,15 @@ def refuse_by_hand(model: Any, method: str) -> None:
         f"{model._meta.label}: {method} is refused, since its rows follow from the events. Append an event; if a row "
         f"is wrong, run `manage.py events replay {model._meta.label}`."
     )
+
+
+def refuse_if_live(model: Any) -> None:
+    """Raise ProjectionError if rows of the model are nowhere to be deleted."""
+    if model.projection is not None and model.projection.lifecycle == "live":
+        raise ProjectionError(
+            f"{model._meta.label}: delete() is refused, since its rows are folded when they are asked for, and stored "
+            "nowhere. Append an event."
+        )
 
 
 def make_due(model: Any, using: str) -> None:

@@ -32,6 +32,7 @@ _TESTS = {"exact": "=", "in": "in", "gt": ">", "gte": ">=", "lt": "<", "lte": "<
 _LIFECYCLES = {
     "inline": "Kept inline: right when the append of an event returns, in the same transaction.",
     "async": "Kept by `manage.py events follow`: right soon after the append.",
+    "live": "Stored nowhere: folded by each connection when a statement asks for it.",
 }
 
 
@@ -201,6 +202,8 @@ def _projectors(model: Any) -> Iterator[str]:
 def _standing(model: Any, alias: str) -> str:
     if model._meta.db_table not in table_names(connections[alias]):
         return f"Rows: it has no table yet: run `manage.py migrate --database {alias}`"
+    if is_projected(model) and model.projection.lifecycle == "live":
+        return "Rows: as the log has them"
     state = state_of(model, alias)
     if state.problem:
         return f"Rows: a replay is due, since {state.problem}"

@@ -8,7 +8,7 @@ from django.db import connections
 from eventfold.django.event_views import has_log
 from eventfold.django.projector_replay import projectors_hash
 from eventfold.django.projectors import projectors_of
-from eventfold.django.registry import compile_model, followed_labels, known_fields
+from eventfold.django.registry import compile_model, followed_labels, known_fields, live_models_of
 from eventfold.django.replay import is_projected, replayable_models
 from eventfold.django.transactions import ImmediateAtomic
 
@@ -91,6 +91,9 @@ def note_new_read_models(alias: str) -> None:
         return
     with connection.cursor() as cursor:
         tables = set(connection.introspection.table_names(cursor))
+        for model in live_models_of(alias):
+            if model._meta.db_table in tables:
+                _store_nothing(model, alias)
         followed = followed_labels(alias)
         for model in replayable_models(alias):
             if model._meta.db_table not in tables or _has_rows(model, alias):
@@ -109,6 +112,15 @@ def note_new_read_models(alias: str) -> None:
                 "WHERE spec_hash IS NOT excluded.spec_hash",
                 [model._meta.label, hash_for(model, alias)],
             )
+
+
+def _store_nothing(model: Any, alias: str) -> None:
+    """Forget the rows of a read model that was kept before it became live, and how far they were."""
+    connection = connections[alias]
+    with ImmediateAtomic(alias), connection.cursor() as cursor:
+        for table in ("eventfold_follower", "eventfold_dead_letter", "eventfold_pace", "eventfold_read_model"):
+            cursor.execute(f"DELETE FROM {table} WHERE name = %s", [model._meta.label])
+        cursor.execute(f"DELETE FROM main.{connection.ops.quote_name(model._meta.db_table)}")
 
 
 def is_async(model: Any) -> bool:

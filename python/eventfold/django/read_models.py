@@ -22,7 +22,7 @@ from django.db import models, router, transaction
 from django.db.models.base import ModelBase
 from django.db.models.functions.datetime import TruncBase
 
-from eventfold.django.derived_rows import ReadModelManager, make_due, refuse_by_hand
+from eventfold.django.derived_rows import ReadModelManager, make_due, refuse_by_hand, refuse_if_live
 from eventfold.django.following.policy import check_on_error, check_retries
 from eventfold.errors import ProjectionError
 from eventfold.expressions import Each, StreamCategory, StreamName, Value
@@ -65,8 +65,8 @@ _BATCHED = "_eventfold_batched"
 IN_BATCH = "_eventfold_in_batch"
 """An attribute of rows that an @on_batch method has been given."""
 
-LIFECYCLES = ("inline", "async")
-"""Who keeps the rows: each append, in its transaction; or `manage.py events follow`, soon after."""
+LIFECYCLES = ("inline", "async", "live")
+"""Who keeps the rows: each append, in its transaction; `manage.py events follow`, soon after; or whoever reads them."""
 
 
 def label_of(source: Any) -> str:
@@ -231,13 +231,8 @@ class Declaration:
 
 
 def _lifecycle(model_name: str, value: Any) -> str:
-    if value == "live":
-        raise TypeError(
-            f'{model_name}.Projection.lifecycle: "live", which folds rows when they are asked for, is not supported '
-            'yet. Use "inline", or "async" for rows that `manage.py events follow` keeps.'
-        )
     if value not in LIFECYCLES:
-        raise TypeError(f'{model_name}.Projection.lifecycle is "inline" or "async", not {value!r}')
+        raise TypeError(f'{model_name}.Projection.lifecycle is "inline", "async" or "live", not {value!r}')
     return str(value)
 
 
@@ -328,6 +323,7 @@ class ReadModel(models.Model, metaclass=ReadModelBase):
 
     def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         """Delete the row; the next replay brings it back."""
+        refuse_if_live(type(self))
         using = using or router.db_for_write(type(self), instance=self)
         with transaction.atomic(using=using):
             deleted = super().delete(using, keep_parents)

@@ -1,5 +1,6 @@
 """The read models of a database alias, compiled for the native core."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -64,7 +65,16 @@ def has_python_handlers(event: Any) -> bool:
 
 
 def models_of(alias: str) -> list[Any]:
-    """Return the read models whose tables are in a database."""
+    """Return the read models whose rows are kept in a database."""
+    return [model for model in _on(alias) if model.projection.lifecycle != "live"]
+
+
+def live_models_of(alias: str) -> list[Any]:
+    """Return the read models whose rows are folded when they are asked for."""
+    return [model for model in _on(alias) if model.projection.lifecycle == "live"]
+
+
+def _on(alias: str) -> list[Any]:
     return [model for model in projected_models() if router.allow_migrate_model(alias, model)]
 
 
@@ -92,6 +102,8 @@ def compile_model(model: Any, alias: str, known: dict[str, TypeFields] | None = 
 
 
 _compiled: dict[str, _core.ReadModels | None] = {}
+also_forgotten: list[Callable[[], None]] = []
+"""Called by forget(): what others have compiled."""
 
 
 def compiled_for(alias: str) -> _core.ReadModels | None:
@@ -157,3 +169,5 @@ def forget() -> None:
     projected_models.cache_clear()
     handled_labels.cache_clear()
     _compiled.clear()
+    for forget_too in also_forgotten:
+        forget_too()

@@ -1,4 +1,4 @@
-"""The same rows twice: kept by appends, and by a follower."""
+"""The same rows three times: kept by appends, by a follower, and by nobody."""
 
 from django.db import models
 
@@ -47,6 +47,18 @@ class AsyncItem(Item):
         count_the_buyer = on(Sold)(count_the_buyer)
 
 
+class LiveItem(Item):
+    class Projection:
+        lifecycle = "live"
+        key = "item"
+        sold = Count(Sold)
+        earned = Sum(Sold, "price")
+        last_buyer = Latest(Sold, "buyer", cleared_by=Returned)
+        last_sold = Max(Sold, "position")
+        delete_on = Withdrawn
+        count_the_buyer = on(Sold)(count_the_buyer)
+
+
 class InlineShop(ReadModel):
     key = models.BigIntegerField(primary_key=True)
     name = models.CharField(max_length=20, null=True)
@@ -66,6 +78,19 @@ class AsyncShop(ReadModel):
 
     class Projection:
         lifecycle = "async"
+        key = "key"
+        name = Latest(("sales.ShopCreated", "new_name"), ("sales.ShopChanged", "new_name"))
+        renamed = Count("sales.ShopChanged")
+        delete_on = "sales.ShopDeleted"
+
+
+class LiveShop(ReadModel):
+    key = models.BigIntegerField(primary_key=True)
+    name = models.CharField(max_length=20, null=True)
+    renamed = models.IntegerField(default=0)
+
+    class Projection:
+        lifecycle = "live"
         key = "key"
         name = Latest(("sales.ShopCreated", "new_name"), ("sales.ShopChanged", "new_name"))
         renamed = Count("sales.ShopChanged")

@@ -14,6 +14,7 @@ from eventfold.django.following.reacting import reactor_problem
 from eventfold.django.following.turns import tries
 from eventfold.django.reactors import Reactor, reactors_of
 from eventfold.django.read_model_state import DEFINITION_CHANGED, is_async, state_of
+from eventfold.django.registry import live_models_of
 from eventfold.django.replay import replayable_models
 
 _PACE_LASTS_MS = 10_000
@@ -25,7 +26,7 @@ class Standing:
 
     label: str
     lifecycle: str
-    """Who keeps it: "inline", each append; "async", a follower. In the end that is what the class says."""
+    """Who keeps it: "inline", each append; "async", a follower; "live", nobody. In the end, what the class says."""
     declared: str
     missing: bool = False
     """It has no table yet."""
@@ -47,6 +48,8 @@ class Standing:
         """Say it in words."""
         if self.missing:
             yield f"  {self.label}: it has no table yet: run `manage.py migrate --database {alias}`"
+        elif self.lifecycle == "live":
+            yield f"  {self.label}: live, folded when it is asked for"
         elif self.due:
             yield (
                 f"  {self.label}: {rows:,} rows; a replay is due, since {self.due}: run `manage.py events replay "
@@ -131,6 +134,9 @@ def standings(connection: Any) -> Iterator[tuple[Any, Standing]]:
             yield model, Standing(model._meta.label, declared, declared, missing=True)
         else:
             yield model, _standing(connections[alias], model, declared, letters.get(model._meta.label, 0))
+    for model in live_models_of(alias):
+        lag: Any = None if model._meta.db_table not in tables else 0
+        yield model, Standing(model._meta.label, "live", "live", missing=lag is None, lag_events=lag, lag_seconds=lag)
 
 
 def reactor_standings(connection: Any) -> Iterator[ReactorStanding]:

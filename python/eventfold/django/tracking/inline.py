@@ -19,7 +19,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, pre_migrate
 
-from eventfold.django import metadata_context, save
+from eventfold.django import live_tables, metadata_context, save
 from eventfold.django import registry as read_models
 from eventfold.django.connection import present_log
 from eventfold.django.exceptions import as_django_error
@@ -62,7 +62,11 @@ def connect() -> None:
 def is_read() -> bool:
     """Whether a read model reads events of tracked models."""
     tracked = tracked_labels()
-    return any(tracked & model.projection.labels() for model in read_models.projected_models())
+    return any(
+        tracked & model.projection.labels()
+        for model in read_models.projected_models()
+        if model.projection.lifecycle != "live"
+    )
 
 
 def is_followed() -> bool:
@@ -133,6 +137,8 @@ def _caught_up(connection: Any) -> Iterator[None]:
 
 def around_statement(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
     """An execute wrapper. What it asks first is quickly answered: mostly there is nothing to do."""
+    if live_tables.are_declared():
+        live_tables.prepare(context["connection"], sql, in_migration=_is_migrating(context["connection"].alias))
     followed = is_followed()
     if not (followed or metadata_context.is_said()) or not _writes(sql) or is_guarded(context["connection"]):
         return execute(sql, params, many, context)

@@ -14,9 +14,10 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections, router
 
 from eventfold.django.event_views import has_log, table_names
+from eventfold.django.temporary_table import drop_what_was_put_away, put_away
 from eventfold.django.tracking import registry
 from eventfold.django.tracking.moments import Moment, NotRecorded, PastError, position_at
-from eventfold.django.tracking.past_table import PastTable, drop_what_was_put_away, put_away
+from eventfold.django.tracking.past_table import PastTable
 from eventfold.django.write_guard import WRITES, allow_everything
 
 _ATTRIBUTE = "_eventfold_past"

@@ -24,7 +24,7 @@ def add_arguments(parser: CommandParser) -> None:
 
 def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     alias = options["database"]
-    models = chosen_read_models(options["models"], alias)
+    models = chosen_read_models(options["models"], alias, live=True)
     if options["json"]:
         connection, known = connections[alias], known_fields(alias)
         compiled = {

@@ -11,6 +11,7 @@ from django.db import connections
 from eventfold.django.event_views import table_names
 from eventfold.django.following.beginnings import begin_from
 from eventfold.django.following.worker import Worker
+from eventfold.django.management.chosen import refuse_live
 from eventfold.django.reactors import Reactor, reactors_of
 from eventfold.django.read_model_state import is_async
 from eventfold.django.registry import followed_labels, models_of
@@ -109,6 +110,7 @@ def _begun(chosen: list[Any], names: list[str], begin: str, alias: str) -> list[
 
 def _chosen(names: list[str], alias: str) -> list[Any]:
     """The read models and reactors of the command line, or all: what is async, or is still kept by a follower."""
+    refuse_live(names, alias)
     models = {model._meta.label_lower: model for model in models_of(alias)}
     reactors = {each.name: each for each in reactors_of(alias)}
     kept = followed_labels(alias)

@@ -45,7 +45,7 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     found = list(standings(connection))
     write("Read models:" if found else "There is no read model.")
     for model, standing in found:
-        rows = 0 if standing.missing else model._base_manager.using(alias).count()
+        rows = 0 if standing.missing or standing.lifecycle == "live" else model._base_manager.using(alias).count()
         for line in standing.lines(rows, alias):
             write(line)
     reactors = list(reactor_standings(connection))

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from eventfold.django.management.chosen import refuse_live
 from eventfold.django.management.verify_read_models import verify_read_models
 from eventfold.django.management.verify_tables import tracked_tables, verify_tables, with_companions
 from eventfold.django.replay import replayable_models
@@ -41,6 +42,7 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
 
 
 def _chosen(labels: list[str], alias: str) -> tuple[list[Any], list[Any]]:
+    refuse_live(labels, alias)
     tracked = tracked_tables(alias)
     kept = {model._meta.label_lower: model for model in replayable_models(alias)}
     if not labels:
