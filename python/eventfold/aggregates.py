@@ -11,6 +11,8 @@ from eventfold.projection import Operation, Source, Term, Trunc
 
 MOST = 100_000
 """The largest limit: a row is written anew with each event that changes it."""
+MOST_IN_ORDER = 1_000
+"""That of Top."""
 
 
 @dataclass(frozen=True, init=False)
@@ -51,9 +53,9 @@ class Collected(Operation):
         return value if isinstance(value, Trunc) else None
 
 
-def _checked(name: str, limit: Any) -> int:
-    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MOST:
-        raise TypeError(f"{name} keeps at most `limit` values, between 1 and {MOST:,}: limit=10; not {limit!r}")
+def _checked(name: str, limit: Any, most: int) -> int:
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= most:
+        raise TypeError(f"{name} keeps at most `limit` values, between 1 and {most:,}: limit=10; not {limit!r}")
     return limit
 
 
@@ -72,7 +74,7 @@ class ArrayAgg(Collected):
 
     def __init__(self, *sources: Any, limit: int | None = None, distinct: bool = False, **more: Any) -> None:
         super().__init__(*sources, **more)
-        object.__setattr__(self, "limit", _checked("ArrayAgg", limit))
+        object.__setattr__(self, "limit", _checked("ArrayAgg", limit, MOST))
         object.__setattr__(self, "distinct", distinct)
 
     @property
@@ -119,7 +121,7 @@ class Top(Collected):
         super().__init__(*sources, **more)
         if label is not None and not (isinstance(label, str) and label):
             raise TypeError(f'Top() takes the name of a field as its label, as in label="title", not {label!r}')
-        object.__setattr__(self, "limit", _checked("Top", limit))
+        object.__setattr__(self, "limit", _checked("Top", limit, MOST_IN_ORDER))
         object.__setattr__(self, "label", label)
 
     @property

@@ -24,7 +24,7 @@ from eventfold.django.specification import as_text as as_text_of
 from eventfold.django.specification import specification
 from tests.django.loans.models import Book
 from tests.django.ratings.events import Pulped, Rated, Reopened, Withdrawn
-from tests.django.ratings.read_models import Calendar, Reception
+from tests.django.ratings.read_models import Calendar, Reception, Wall
 from tests.django.shelves.helpers import replayed
 
 UTC = datetime.timezone.utc
@@ -65,8 +65,13 @@ class Shelf:
 
     def __init__(self) -> None:
         self.rows: dict[int, dict[str, Any]] = {}
+        self.walls: dict[int, list[str]] = {}
 
     def add(self, event: Any) -> None:
+        if isinstance(event, Rated):
+            self.walls[event.book] = [*self.walls.get(event.book, []), event.reader][-3:]
+        elif isinstance(event, Withdrawn):
+            self.walls[event.book] = [reader for reader in self.walls.get(event.book, []) if reader != event.reader]
         if isinstance(event, Pulped):
             self.rows.pop(event.book, None)
         elif isinstance(event, Reopened):
@@ -142,12 +147,14 @@ class Programs(TestCase):
                 shelf.add(event)
         follow()
         assert repr(rows(Reception)) == repr(shelf.expected()) or rows(Reception) == shelf.expected()
-        lived = texts(Reception), texts(Calendar)
-        for model in (Reception, Calendar):
+        assert dict(Wall.objects.values_list("book", "last_readers")) == shelf.walls
+        kept = (Reception, Calendar, Wall)
+        lived = list(map(texts, kept))
+        for model in kept:
             assert [each.count for each in drift.verify(model, "default")] == [0]
             connection.cursor().execute(f"DELETE FROM {model._meta.db_table}")
             replayed(model._meta.label)
-        assert (texts(Reception), texts(Calendar)) == lived
+        assert list(map(texts, kept)) == lived
 
 
 @pytest.fixture
@@ -221,6 +228,13 @@ def test_a_list_or_an_object_comes_back_from_a_list_as_it_was(db):
     assert Reception.objects.get().last_tags == [{"ä": [1.5, None]}, None]
 
 
+def test_a_rule_in_python_may_change_what_is_collected(emma):
+    Withdrawn.objects.create(book=1, reader="bob")
+    assert Wall.objects.get().last_readers == ["ann", "eve"]
+    Rated.objects.create(book=1, reader="zoe")
+    assert Wall.objects.get().last_readers == ["ann", "eve", "zoe"]
+
+
 def test_explain_says_what_is_collected(db):
     lines = [line.strip() for line in explain(Reception, "default")]
     columns = dict(line.split(maxsplit=1) for line in lines[4 : lines.index("Row deleted by: ratings.Pulped")])
@@ -290,6 +304,7 @@ def test_a_list_begins_empty_without_a_default(field):
         (lambda: ArrayAgg(Rated, "reader"), "limit=10; not None"),
         (lambda: ArrayAgg(Rated, "reader", limit=0), "between 1 and 100,000"),
         (lambda: Top(Rated, "price", limit=True), "Top keeps at most `limit` values"),
+        (lambda: Top(Rated, "price", limit=1001), "between 1 and 1,000"),
         (lambda: Top(Rated, "price", limit=2, label=7), 'label="title", not 7'),
         (lambda: ArrayAgg((Rated, "reader", -1), limit=2), "ArrayAgg takes an event type and a field"),
         (lambda: Histogram((Rated, "reader", 2)), "Histogram takes an event type and a field"),

@@ -8,7 +8,9 @@ namespace eventfold {
 
 namespace {
 
-constexpr std::int64_t kMost = 100'000;  // values that are worth writing anew with each event
+// Values that are worth writing anew with each event; of the greatest ones, that are worth being kept in order.
+constexpr std::int64_t kMost = 100'000;
+constexpr std::int64_t kMostInOrder = 1'000;
 
 [[noreturn]] void refuse(const ColumnSpec& column, const std::string& what) {
   throw ProjectionError("the specification of a projection: the column " + column.column + " " + what);
@@ -23,9 +25,10 @@ void read_collection(simdjson::dom::element item, ColumnSpec& column) {
     refuse(column, "holds many values, and must be of the kind json, not " + name_of(column.kind));
   }
   if (column.operation == Operation::histogram) return;
+  const std::int64_t most = column.operation == Operation::top ? kMostInOrder : kMost;
   std::int64_t limit = 0;
-  if (item["limit"].get(limit) != simdjson::SUCCESS || limit < 1 || limit > kMost) {
-    refuse(column, "needs a \"limit\" between 1 and 100000");
+  if (item["limit"].get(limit) != simdjson::SUCCESS || limit < 1 || limit > most) {
+    refuse(column, "needs a \"limit\" between 1 and " + std::to_string(most));
   }
   column.limit = static_cast<std::size_t>(limit);
 }

@@ -436,7 +436,11 @@ class TableRow : public Fold::Row {
   CellView get(std::size_t column) const override { return stored(spec_.columns[column], table_.column(row_, column)); }
   CellView key(std::size_t part) const override { return table_.key(row_, part).view(); }
   void set(std::size_t column, CellView value) override {
-    load(spec_.columns[column], table_.column(row_, column), value);
+    Cell& cell = table_.column(row_, column);
+    // what was given out comes back, and is kept: its bytes may be the collection's own
+    const Collection* const collection = cell.collection();
+    if (collection != nullptr && value.type == CellType::json && value.view() == collection->text()) return;
+    load(spec_.columns[column], cell, value);
   }
 
  private:

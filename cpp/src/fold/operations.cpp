@@ -137,11 +137,6 @@ CellView stored(const ColumnSpec& column, const Cell& cell) {
 }
 
 void load(const ColumnSpec& column, Cell& cell, const CellView& value) {
-  // what was given out comes back, and is kept: its bytes may be the collection's own
-  if (const Collection* const collection = cell.collection();
-      collection != nullptr && value.type == CellType::json && value.view() == collection->text()) {
-    return;
-  }
   if (!is_decimal_sum(column) || !is_number(value)) return cell.set(value);
   std::int64_t units = 0;
   if (units_of(column, value, units)) {

@@ -2,7 +2,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import TruncDate, TruncHour
 
-from eventfold.django import ArrayAgg, Count, Filtered, Histogram, ReadModel, Top
+from eventfold.django import ArrayAgg, Count, Filtered, Histogram, ReadModel, Top, on
 from tests.django.ratings.events import Pulped, Rated, Reopened, Withdrawn
 
 
@@ -50,3 +50,20 @@ class Calendar(ReadModel):
         lifecycle = "async"
         days = Histogram(Rated, TruncDate("created"))
         books = ArrayAgg(Rated, "book", distinct=True, limit=1000)
+
+
+class Wall(ReadModel):
+    """A rule in Python changes what is collected."""
+
+    book = models.IntegerField(primary_key=True)
+    last_readers = models.JSONField(default=list)
+    minutes = models.JSONField(default=list)
+
+    class Projection:
+        key = "book"
+        last_readers = ArrayAgg(Rated, "reader", limit=3)
+        minutes = Top(Rated, "minutes", limit=2, label="tags")
+
+        @on(Withdrawn)
+        def forget(row, event):
+            row.last_readers = [reader for reader in row.last_readers if reader != event.reader]
