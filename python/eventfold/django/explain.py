@@ -73,7 +73,8 @@ def _keys(spec: dict[str, Any], names: dict[str, str]) -> str:
     keys = _and([_key(names[part["column"]], part) for part in spec["key"]])
     if len(spec["key"]) == 1 and made and made[0][0] == "value":
         return f"Key: always {spec['key'][0]['field']}, in {names[spec['key'][0]['column']]}: one row of all"
-    return f"Key: {keys}, of each {'element of each ' if any(map(_has_elements, made)) else ''}event that is read"
+    of_what = "element of a list of each event" if any(map(_has_elements, made)) else "event"
+    return f"Key: {keys}, of each {of_what} that is read"
 
 
 def _key(name: str, part: dict[str, Any]) -> str:

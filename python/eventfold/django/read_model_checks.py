@@ -8,6 +8,7 @@ from django.apps import AppConfig, apps
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections, router
 
+from eventfold import _core
 from eventfold.aggregates import Collected
 from eventfold.django.aggregate_checks import collected_problems
 from eventfold.django.conditions import compile_conditions
@@ -21,7 +22,7 @@ from eventfold.django.reactors import all_reactors
 from eventfold.django.read_model_state import is_async, state_of
 from eventfold.django.read_models import ReadModel, label_of
 from eventfold.django.replay import is_projected, replayable_models
-from eventfold.django.specification import column_kind, initial_value, key_names, own_columns
+from eventfold.django.specification import as_text, column_kind, initial_value, key_names, own_columns, specification
 from eventfold.errors import InvalidEvent, ProjectionError
 from eventfold.projection import Operation
 
@@ -42,7 +43,17 @@ def connect() -> None:
 
 def check_projection(model: Any) -> list[CheckMessage]:
     """Does a Projection fit its model and the events? Called by the check of each read model."""
-    return list(_problems(model)) if model.projection is not None and not model._meta.proxy else []
+    if model.projection is None or model._meta.proxy:
+        return []
+    return list(_problems(model)) or list(_problems_of_the_whole(model))
+
+
+def _problems_of_the_whole(model: Any) -> Iterator[CheckMessage]:
+    """What the core finds wrong where each part is right."""
+    try:
+        _core.mergeable(as_text(specification(model, connections[router.db_for_write(model)], {})))
+    except ProjectionError as error:
+        yield _error(model, f"cannot be as a whole: {error}.", "Make a read model of each list or part.", 3)
 
 
 def _problems(model: Any) -> Iterator[CheckMessage]:
