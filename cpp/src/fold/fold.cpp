@@ -265,6 +265,16 @@ class Fold::Impl {
 
   // Apart, so that folds without conditions and expressions are compiled as if there were none.
   [[gnu::noinline]] bool evaluate(Decoded& event) {
+    const Plan& plan = event.plan;
+    if (!plan.derived.empty()) return evaluate_derived(event);
+    for (std::size_t number = 0; number < plan.conditions.size(); ++number) {
+      const auto truth = plan.conditions[number].truth([&](int field) { return value_of(event, field); });
+      if (truth == Condition::Truth::yes) event.holds |= Plan::ConditionSet{1} << number;
+    }
+    return plan.acts || event.holds != 0;
+  }
+
+  [[gnu::noinline]] bool evaluate_derived(Decoded& event) {
     const bool counts = decide(event, {});
     if (!event.plan.of_element) return counts;
     take_apart(event, counts);
