@@ -26,6 +26,7 @@ WORKS = (
     "fold",
     "keys",
     "replay",
+    "many",
     "handlers",
     "follow",
     "memory",

@@ -273,6 +273,13 @@ class Fold {
   // last batch of a handler.
   void feed(int plan, const EventView& event);
   void finish();
+  // Folds an event whose fields have been decoded for several folds: field `number` of the plan's event is
+  // `decoded[numbers[number]]`. Both must live until it returns.
+  void apply(int plan, const EventView& event, const CellView* decoded, std::span<const int> numbers);
+  // Such an event comes soon: the memory of its row is fetched meanwhile. To be called in order.
+  void foresee(int plan, const CellView* decoded, std::span<const int> numbers);
+  // So many folds take turns: the rows of each are out of the cache sooner.
+  void take_turns(std::size_t folds);
 
   // Takes what a relative fold found in the positions after this one's. Throws ProjectionError, OrderMatters.
   // Its rows come over: `later` can only be destroyed then.

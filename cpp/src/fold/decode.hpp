@@ -21,6 +21,11 @@ class Decoder {
   // Fills one cell for each field of the event's specification. Bytes live until the next call, or as long as `data`.
   // Throws CorruptLog: "the field x ..."; the caller knows the position.
   void decode(std::string_view data, std::span<CellView> fields);
+  // The next event has been decoded already, see Fold::feed.
+  void expect(const CellView* decoded, std::span<const int> numbers) {
+    decoded_ = decoded;
+    numbers_ = numbers;
+  }
 
  private:
   struct Member {
@@ -40,6 +45,8 @@ class Decoder {
   bool take_field(const char*& at, const char* end, std::size_t index, CellView& value);
 
   const EventSpec& event_;
+  const CellView* decoded_ = nullptr;
+  std::span<const int> numbers_;
   std::vector<Member> members_;  // in the order of the events that were seen
   Member other_;                 // a key that is not remembered
   bool renamed_ = false;         // some field has former names

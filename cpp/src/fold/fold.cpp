@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "eventfold/error.hpp"
@@ -38,6 +39,8 @@ CellView negated(CellView value) {
   return CellView(-value.integer);
 }
 
+bool may_have_bytes(Kind kind) { return kind != Kind::integer && kind != Kind::real && kind != Kind::boolean; }
+
 CellView fitted(Plan::Fit fit, CellView value) {
   using Fit = Plan::Fit;
   if (fit == Fit::as_it_is) return value;
@@ -61,6 +64,8 @@ class Fold::Impl {
     bucket_bytes_.resize(spec->key.size());
     has_collections_ = std::any_of(spec->columns.begin(), spec->columns.end(),
                                    [](const ColumnSpec& column) { return is_collection(column.operation); });
+    for (const ColumnSpec& column : spec->columns) has_texts_ = has_texts_ || may_have_bytes(column.kind);
+    for (const KeySpec& part : spec->key) has_texts_ = has_texts_ || may_have_bytes(part.kind);
   }
 
   void apply(Plan& plan, const EventView& event) {
@@ -80,7 +85,7 @@ class Fold::Impl {
   }
 
   void feed(Plan& plan, const EventView& event) {
-    if (table.rows() * (spec->key.size() + spec->columns.size()) < kCachedCells || plan.alone || loader) {
+    if (table.rows() * (spec->key.size() + spec->columns.size()) < cached_cells || plan.alone || loader) {
       fold_pending();
       return apply(plan, event);
     }
@@ -114,6 +119,21 @@ class Fold::Impl {
   void finish() {
     fold_pending();
     if (!handled_.empty()) call_batch_handler();
+  }
+
+  // Whatever the key turns out to be, a wrong guess costs no more than time.
+  void foresee(const Plan& plan, const CellView* decoded, std::span<const int> numbers) {
+    if (has_buckets_ || table.rows() * (spec->key.size() + spec->columns.size()) < cached_cells) return;
+    for (std::size_t part = 0; part < key_.size(); ++part) {
+      const int field = plan.key[part];
+      if (field < 0 || field >= static_cast<int>(numbers.size())) return;  // what is not in the data
+      key_[part] = decoded[numbers[static_cast<std::size_t>(field)]];
+    }
+    const std::uint32_t hash = Table::hash(key_);
+    table.prefetch_index(hash);
+    table.prefetch_row(foreseen_[(foreseen_at_ + kForeseen * 2 / 3) % kForeseen]);
+    if (has_texts_) table.prefetch_bytes(foreseen_[(foreseen_at_ + kForeseen / 3) % kForeseen]);
+    foreseen_[foreseen_at_++ % kForeseen] = hash;
   }
 
   void merge(Impl& later) {
@@ -170,6 +190,7 @@ class Fold::Impl {
   Handler handler;
   Loader loader;
   std::size_t alive = 0;
+  std::size_t cached_cells = kCachedCells;
 
  private:
   // Folds the event into the row of key_.
@@ -436,6 +457,10 @@ class Fold::Impl {
   std::vector<std::uint32_t> handled_rows_;  // of an event that was taken apart
   PendingEvents pending_;
   HandledEvents handled_;
+  static constexpr std::size_t kForeseen = 16;
+  std::array<std::uint32_t, kForeseen> foreseen_{};  // hashes
+  bool has_texts_ = false;
+  std::size_t foreseen_at_ = 0;
 };
 
 namespace {
@@ -532,6 +557,18 @@ void Fold::apply(std::string_view type, const EventView& event) {
 }
 
 void Fold::feed(int plan, const EventView& event) { impl_->feed(impl_->plans[static_cast<std::size_t>(plan)], event); }
+
+void Fold::apply(int plan, const EventView& event, const CellView* decoded, std::span<const int> numbers) {
+  Plan& known = impl_->plans[static_cast<std::size_t>(plan)];
+  known.decoder.expect(decoded, numbers);
+  impl_->apply(known, event);
+}
+
+void Fold::foresee(int plan, const CellView* decoded, std::span<const int> numbers) {
+  impl_->foresee(impl_->plans[static_cast<std::size_t>(plan)], decoded, numbers);
+}
+
+void Fold::take_turns(std::size_t folds) { impl_->cached_cells = kCachedCells / std::max<std::size_t>(folds, 1); }
 
 void Fold::finish() { impl_->finish(); }
 void Fold::merge(Fold&& later) {
