@@ -330,3 +330,22 @@ TEST_CASE("many rows with expressions are folded as few are", "[fold][expression
     CHECK(many.column(*many.find(key), 0) == one.column(row, 0));
   }
 }
+
+TEST_CASE("an event that cannot be folded concerns its rows all the same", "[fold][expressions]") {
+  std::string json = orders("sku");
+  json.replace(json.find(R"(["*", ["each")"), 5, R"(["/",)");
+  Fold fold(spec_of(json));
+  CHECK_THROWS_WITH(
+      fold.apply("E", {1, 0, "E", R"({"lines":[{"sku":"a","units":3,"price":1},{"sku":"b","units":3,"price":0},
+    {"sku":"c"},{"units":1}]})"}),
+      Contains("a division by zero"));
+  REQUIRE(fold.slots() == 3);
+  CHECK(fold.key(0, 0) == text("a"));
+  CHECK(fold.key(1, 0) == text("b"));
+  CHECK(fold.key(2, 0) == text("c"));
+  CHECK(fold.size() == 1);
+  Fold compared(spec_of(spec_with(R"(["/","n","m"])", R"({"filter": ["gt","made",2]})")));
+  CHECK_THROWS(compared.apply("E", {1, 0, "E", R"({"k":7,"n":1,"m":0})"}));
+  REQUIRE(compared.slots() == 1);
+  CHECK(compared.key(0, 0) == whole(7));
+}

@@ -167,3 +167,21 @@ def test_living_through_events_and_replaying_them_give_the_same_rows(db):
     call_command("events", "verify", *(model._meta.label for model in MODELS), verbosity=0)
     replayed()
     assert all_rows() == lived
+
+
+def test_several_read_models_are_replayed_in_one_reading_of_the_log(db):
+    for name in ("ann", "bob", "ann"):
+        Placed.objects.create(customer=name, lines=LINES)
+    lived = all_rows()
+    for model in (StreamOfOrders, Totals, Customer):
+        model.objects.all().delete()
+    call_command("events", "replay", "orders.StreamOfOrders", "orders.Totals", "orders.Customer", verbosity=0)
+    assert all_rows() == lived
+
+
+def test_a_follower_knows_streams(db):
+    call_command("events", "replay", "orders.Category", verbosity=0)
+    Placed.objects.create(customer="ann")
+    Cancelled.objects.create(customer="bob")
+    call_command("events", "follow", "--once", verbosity=0)
+    assert list(Category.objects.values_list()) == [("customer", 2, "customer-bob")]

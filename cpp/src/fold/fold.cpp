@@ -302,38 +302,62 @@ class Fold::Impl {
     return false;  // it is done
   }
 
+  Expression::Context context_of(const Decoded& event, std::string_view element) {
+    return {[this, &event](int field) { return value_of(event, field); }, event.stream, element};
+  }
+
+  void derive(Decoded& event, std::size_t index, const Expression::Context& context) {
+    Plan::Derived& derived = event.plan.derived[index];
+    if (std::exchange(derived.known, true)) return;
+    try {
+      event.fields[event.plan.given() + index] = derived.expression.evaluate(context);
+    } catch (const ProjectionError& error) {
+      throw ProjectionError(derived.used_by + ": " + error.what());
+    }
+  }
+
   // Whether the event does anything, for this element of its list. The derived fields that matter then are known.
   bool decide(Decoded& event, std::string_view element) {
     Plan& plan = event.plan;
-    const std::size_t given = plan.fields.size() - plan.derived.size();
-    const Expression::Context context{[&](int field) { return value_of(event, field); }, event.stream, element};
-    const auto make = [&](std::size_t index) {
-      Plan::Derived& derived = plan.derived[index];
-      if (std::exchange(derived.known, true)) return;
-      try {
-        event.fields[given + index] = derived.expression.evaluate(context);
-      } catch (const ProjectionError& error) {
-        throw ProjectionError(derived.used_by + ": " + error.what());
-      }
-    };
+    const std::size_t given = plan.given();
+    const Expression::Context context = context_of(event, element);
     for (std::size_t index = 0; index < plan.derived.size(); ++index) {
       plan.derived[index].known = false;
       event.fields[given + index] = CellView();
     }
     event.holds = 0;
-    for (std::size_t number = 0; number < plan.conditions.size(); ++number) {
-      const auto truth = plan.conditions[number].truth([&](int field) {
-        if (field >= static_cast<int>(given)) make(static_cast<std::size_t>(field) - given);
-        return value_of(event, field);
-      });
-      if (truth == Condition::Truth::yes) event.holds |= Plan::ConditionSet{1} << number;
-    }
-    if (!plan.acts && event.holds == 0) return false;
-    for (std::size_t index = 0; index < plan.derived.size(); ++index) {
-      const Plan::Derived& derived = plan.derived[index];
-      if (derived.needed || (derived.needed_if & event.holds)) make(index);
+    try {
+      for (std::size_t number = 0; number < plan.conditions.size(); ++number) {
+        const auto truth = plan.conditions[number].truth([&](int field) {
+          if (field >= static_cast<int>(given)) derive(event, static_cast<std::size_t>(field) - given, context);
+          return value_of(event, field);
+        });
+        if (truth == Condition::Truth::yes) event.holds |= Plan::ConditionSet{1} << number;
+      }
+      if (!plan.acts && event.holds == 0) return false;
+      for (std::size_t index = 0; index < plan.derived.size(); ++index) {
+        const Plan::Derived& derived = plan.derived[index];
+        if (derived.needed || (derived.needed_if & event.holds)) derive(event, index, context);
+      }
+    } catch (const ProjectionError&) {
+      take_row(event, context);
+      throw;
     }
     return true;
+  }
+
+  // An event that cannot be folded concerns its row all the same: whoever asks which one must find it.
+  void take_row(Decoded& event, const Expression::Context& context) {
+    if (loader) return;
+    try {
+      for (std::size_t index = 0; index < event.plan.derived.size(); ++index) {
+        if (event.plan.derived[index].of_key) derive(event, index, context);
+      }
+      take_key(event);
+      row_of_key(Table::hash(key_));
+    } catch (const ProjectionError&) {
+      // it has no row
+    }
   }
 
   // Does what the event does once, if it does, and then what it does for each element of its list.
@@ -345,8 +369,7 @@ class Fold::Impl {
       if (part.plan.handled) handled_rows_.push_back(row);
     };
     Plan& plan = event.plan;
-    const Expression::Context context{[&](int field) { return value_of(event, field); }, event.stream, {}};
-    const CellView list = plan.list->evaluate(context);
+    const CellView list = plan.list->evaluate(context_of(event, {}));
     if (counts) fold(event);
     if (list.type == CellType::null || list.type == CellType::absent || list.view() == "null") return;
     if (list.type != CellType::json || !list.view().starts_with('[')) {
@@ -354,9 +377,17 @@ class Fold::Impl {
     }
     JsonElements elements(list.view());
     std::string_view element;
-    while (elements.next(element)) {
-      Decoded part{*plan.of_element, event.fields, event.position, event.created, event.stream};
-      if (decide(part, element)) fold(part);
+    Decoded part{*plan.of_element, event.fields, event.position, event.created, event.stream};
+    try {
+      while (elements.next(element)) {
+        if (decide(part, element)) fold(part);
+      }
+    } catch (const ProjectionError&) {
+      while (elements.next(element)) {
+        for (Plan::Derived& derived : part.plan.derived) derived.known = false;
+        take_row(part, context_of(part, element));
+      }
+      throw;
     }
   }
 

@@ -64,7 +64,10 @@ Plan::Plan(const ProjectionSpec& spec, const EventSpec& event, Part part)
     deletes = deletes || condition == 0;
     deletes_if |= condition;
   }
-  for (std::size_t index = 0; index < key.size(); ++index) use(key[index], 0, "the key");
+  for (const int field : key) {
+    use(field, 0, "the key");
+    if (field >= static_cast<int>(given())) derived[static_cast<std::size_t>(field) - given()].of_key = true;
+  }
   handled = belongs("", {}) && std::find(spec.handlers.begin(), spec.handlers.end(), type) != spec.handlers.end();
   makes_row = makes_row || handled;
   conditional = !conditions.empty() || !derived.empty();

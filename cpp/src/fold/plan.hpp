@@ -50,11 +50,15 @@ struct Plan {
     bool needed = false;  // by any event that counts
     ConditionSet needed_if = 0;
     bool known = false;
+    bool of_key = false;
   };
   // An event is taken apart by the elements of a list: what is made of these happens once for each, all else once.
   enum class Part : std::uint8_t { event, element };
 
   Plan(const ProjectionSpec& spec, const EventSpec& event, Part part = Part::event);
+
+  // How many fields an event has: derived ones come after.
+  std::size_t given() const { return fields.size() - derived.size(); }
 
   std::string_view type;
   Decoder decoder;
