@@ -19,6 +19,18 @@ def run(*args, **options):
     return stream.getvalue().splitlines()
 
 
+def test_a_condition_of_several_types_is_said_once():
+    condition = ["isnull", "name of stream", False]
+    column = {"column": "n", "kind": "integer", "op": "count", "cleared_by": [], "initial": 0}
+    sources = [[label, None, {"filter": condition}] for label in ("a.A", "a.B", "a.C")]
+    assert column_in_words({**column, "from": sources}, False) == (
+        "number of a.A, a.B and a.C, each where name of stream is not null; begins as 0"
+    )
+    assert column_in_words({**column, "from": sources[:2]}, False) == (
+        "number of a.A where name of stream is not null or a.B where name of stream is not null; begins as 0"
+    )
+
+
 def test_a_projection_says_its_key_operations_events_and_threads():
     given_some_events()
     lines = run("shelves.place")

@@ -117,3 +117,16 @@ def test_other_patterns_are_no_types(pattern):
         n=models.IntegerField(default=0),
     )
     assert model.check()[0].id == "eventfold.E201"
+
+
+def test_changes_of_tracked_tables_are_among_the_types_of_an_app():
+    model = read_model(
+        {"key": "key", "n": Count("sales.*"), "name": Latest("sales.*", "new_name")},
+        key=models.BigIntegerField(primary_key=True),
+        n=models.IntegerField(default=0),
+        name=models.CharField(max_length=20, null=True),
+    )
+    labels = {f"sales.Shop{action}" for action in ("Created", "Changed", "Deleted", "Existed")}
+    assert model.projection.labels() == labels
+    assert {label for label, _ in model.projection.operations["name"].sources} == labels - {"sales.ShopDeleted"}
+    assert model.check() == []

@@ -1,7 +1,7 @@
 """A read model in words: what the core was told to do, and what it leaves to Python."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db import connections
@@ -106,17 +106,30 @@ def column_in_words(column: dict[str, Any], has_handlers: bool) -> str:
 
 def _sources(sources: list[list[Any]], trunc: str | None = None) -> str:
     """Of [type, field], or [type, field, {"filter": condition, "sign": -1, "constant": 1, "label": "title"}]."""
-    by_field: dict[str | None, list[str]] = {}
+    by_field: dict[str | None, list[tuple[str, Any]]] = {}
     for label, name, *more in sources:
         options = more[0] if more else {}
         if name is None and "constant" in options:
             name = f"{options['constant']} for each"
         elif name is not None:
             name = f"{'less ' if options.get('sign') == -1 else ''}{f'{trunc} of ' if trunc else ''}{name} of"
-        by_field.setdefault(name, []).append(_selection(label, options.get("filter")))
-    words = _or([_or(labels) if name is None else f"{name} {_or(labels)}" for name, labels in by_field.items()])
+        by_field.setdefault(name, []).append((label, options.get("filter")))
+    said = {name: _or(_together(selections)) for name, selections in by_field.items()}
+    words = _or([labels if name is None else f"{name} {labels}" for name, labels in said.items()])
     labels = {options["label"] for _, _, *more in sources for options in more if "label" in options}
     return words + "".join(f", each with its {label}" for label in labels)
+
+
+def _together(selections: list[tuple[str, Any]]) -> Iterator[str]:
+    """Types and their conditions, one said once for all that have it, as those of a pattern do."""
+    by_condition: dict[str, tuple[Any, list[str]]] = {}
+    for label, condition in selections:
+        by_condition.setdefault(_json(condition), (condition, []))[1].append(label)
+    for condition, labels in by_condition.values():
+        if condition is None or len(labels) < 3:
+            yield from (_selection(label, condition) for label in labels)
+        else:
+            yield f"{_and(labels)}, each where {_condition(condition)}"
 
 
 def _selections(selections: list[Any]) -> list[str]:
@@ -219,8 +232,8 @@ def _and(words: list[str]) -> str:
     return _listed(words, "and")
 
 
-def _or(words: list[str]) -> str:
-    return _listed(words, "or")
+def _or(words: Iterable[str]) -> str:
+    return _listed(list(words), "or")
 
 
 def _listed(words: list[str], last: str) -> str:
