@@ -22,7 +22,7 @@ from eventfold.errors import (
 from eventfold.event_log import ANY, NO_STREAM, STREAM_EXISTS, EventLog
 from eventfold.events import NewEvent, RecordedEvent
 from eventfold.expressions import Coalesce, Each, Extract, F, NullIf, StreamCategory, StreamName, Value
-from eventfold.projection import Count, First, Latest, Max, Min, Sum, Trunc
+from eventfold.projection import Count, First, KeyOf, Latest, Max, Min, Sum, Trunc
 from eventfold.where import Filtered, Where
 
 __version__ = "0.1.0"
@@ -49,6 +49,7 @@ __all__ = [
     "IdempotencyConflict",
     "ImmutableEvent",
     "InvalidEvent",
+    "KeyOf",
     "Latest",
     "LogClosed",
     "LogLocked",

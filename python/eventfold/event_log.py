@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from types import TracebackType
 from typing import Any, overload
@@ -11,9 +12,10 @@ from uuid import UUID
 from eventfold import _core
 from eventfold._borrow import open_database
 from eventfold.events import NewEvent, RecordedEvent
-from eventfold.expressions import Compiler, Expression, Value, describe
+from eventfold.expressions import Compiled, Compiler, Expression, Value, describe
 from eventfold.projection import (
     PSEUDO_FIELDS,
+    KeyOf,
     Operation,
     Source,
     Trunc,
@@ -191,7 +193,8 @@ class EventLog:
         of all events, whose key is 1.
         Beside the fields of their data, events have a "position", and "created" as a text, in UTC. Where a field may
         be named, in the key and in an operation, an expression may stand: `F("price") * F("quantity")`,
-        `Extract("created", "hour")`, `StreamName()`, `Each("lines", "sku")`; "address__city" leads into JSON.
+        `Extract("created", "hour")`, `StreamName()`, `Each("lines", "sku")`; "address__city" leads into JSON. A key
+        that each type has in its own way is a `KeyOf(("BookAdded", "id"), ("BookBorrowed", "book"))`.
         `"books.*"` stands for all types in the log whose name begins so, `"*"` for all types; their events without a
         key are left out.
         Raises ProjectionError, CorruptLog, LogNotFound; TypeError for a condition or an expression that cannot be.
@@ -247,19 +250,30 @@ def _fold_spec(
     def described(field: str) -> dict[str, Any] | None:
         return None if field in PSEUDO_FIELDS else {"kind": "any", "keys": [field]}
 
+    def text_of(key_source: Any) -> str:
+        if not isinstance(key_source, KeyOf):
+            return compiler.compile(key_source).text
+        pairs = [(compiler.compile(value).text, event_type_name(source)) for source, value in key_source.pairs]
+        return " or ".join(f"{text} of {name}" for text, name in pairs)
+
+    def key_on(name: str, key_source: Any) -> Compiled:
+        if not isinstance(key_source, KeyOf):
+            return compiler.compile(key_source)
+        return replace(compiler.compile(key_source.of(name)), text=text_of(key_source))
+
     def use(source: Source, *sources: Any, conditions: tuple[Any, ...] = ()) -> str:
         name = event_type_name(source)
         looked_at = (split_path(path)[0] for path in fields_of(*conditions))
-        for each in (*key_sources, *sources, *looked_at):
-            if each is not None:
-                describe(compiler.compile(each), events.setdefault(name, {}), described)
+        used = [compiler.compile(each) for each in (*sources, *looked_at) if each is not None]
+        for compiled in (*(key_on(name, each) for each in key_sources), *used):
+            describe(compiled, events.setdefault(name, {}), described)
         return name
 
     def compiled_filter(source: Source, conditions: tuple[Any, ...]) -> list[Any] | None:
         compiled = compile_filter(compare, *conditions)
         if not is_pattern(source):
             return compiled
-        parts = [["isnull", compiler.compile(each).text, False] for each in key_sources]
+        parts = [["isnull", text_of(each), False] for each in key_sources]
         return ["and", *parts] if compiled is None else ["and", *parts, compiled]
 
     def types_of(source: Source) -> list[Source]:
@@ -286,7 +300,7 @@ def _fold_spec(
                 yield [name, text, more] if more else [name, text]
 
     def key_of(part: Any, source: Any) -> dict[str, Any]:
-        field = compiler.compile(source).text
+        field = text_of(source)
         trunc = {"trunc": part.unit} if isinstance(part, Trunc) else {}
         return {"column": field, "field": field, "kind": "any"} | trunc
 

@@ -167,7 +167,7 @@ class Compiled:
     @property
     def is_field(self) -> bool:
         """Whether it is a field of the event, rather than made of some."""
-        return isinstance(self.json, str)
+        return isinstance(self.json, str) and self.json == self.text
 
     def fields(self) -> Iterator[str]:
         """Return the names of the fields that it is made of."""

@@ -4,11 +4,11 @@ A source is an event type: its name, or an event class (anything with an `event_
 `Filtered(type, condition)`; or all types of an app, `"books.*"`, or all, `"*"`, that have what the key is made of.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from eventfold.expressions import is_source
+from eventfold.expressions import Expression, is_source
 from eventfold.where import Filtered, as_condition, unfiltered
 
 Source = Any
@@ -48,6 +48,32 @@ def event_type_name(source: Source) -> str:
     if not isinstance(name, str):
         raise TypeError(f"an event type is a name or an event class, not {source!r}")
     return name
+
+
+@dataclass(frozen=True, init=False)
+class KeyOf(Expression):
+    """A key that each event type has in its own way: `KeyOf((Placed, Each("lines", "sku")), (Stocked, "item"))`.
+
+    Raises TypeError for anything but pairs of an event type and a field or an expression.
+    """
+
+    pairs: tuple[tuple[Source, Any], ...]
+
+    def __init__(self, *pairs: Any) -> None:
+        for pair in pairs:
+            if not isinstance(pair, tuple) or len(pair) != 2 or not is_source(pair[1]):
+                raise TypeError(
+                    "KeyOf() takes pairs of an event type and what its key is made of, as in "
+                    f'KeyOf((BookAdded, "id"), (BookLent, "book")), not {pair!r}'
+                )
+        object.__setattr__(self, "pairs", pairs)
+
+    def of(self, type_name: str, name_of: Callable[[Source], str] = event_type_name) -> Any:
+        """Return what the key of a type is made of. Raises TypeError for a type of which it says nothing."""
+        for source, value in self.pairs:
+            if name_of(source) == type_name:
+                return value
+        raise TypeError(f"KeyOf() says nothing of {type_name}")
 
 
 def as_sources(sources: Source | tuple[Source, ...] | list[Source]) -> tuple[Source, ...]:

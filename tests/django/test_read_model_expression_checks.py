@@ -25,11 +25,11 @@ from django.db.models.lookups import Exact, GreaterThan, IExact, In, LessThan
 from django.test.utils import isolate_apps
 
 from eventfold import _core
-from eventfold.django import Count, Each, Latest, ReadModel, StreamName, Sum
+from eventfold.django import Count, Each, KeyOf, Latest, ReadModel, StreamName, Sum
 from eventfold.django.gate import native
 from eventfold.django.registry import known_fields
 from eventfold.django.specification import as_text, specification
-from tests.django.orders.events import Cancelled, Placed, Sold
+from tests.django.orders.events import Cancelled, Placed, Sold, Stocked
 
 
 def read_model(projection, **fields):
@@ -99,6 +99,19 @@ def test_a_key_that_cannot_be_made_is_found_by_check():
         n=IntegerField(default=0),
     ).check()
     assert "orders.Cancelled has no field 'to'" in problem.msg
+
+
+def test_a_key_of_each_type_is_checked():
+    key, number = models.CharField(primary_key=True), IntegerField(default=0)
+    key_of = KeyOf((Stocked, "article"), ("orders.Placed", Each("lines", "sku")))
+    (problem,) = read_model({"key": "k", "k": key_of, "n": Count(Stocked, Sold)}, k=key, n=number).check()
+    assert problem.msg == "The Projection has the key 'k': KeyOf() says nothing of orders.Sold."
+    key_of, number = KeyOf((Stocked, "units"), (Placed, Each("lines", "sku"))), IntegerField(default=0)
+    key = models.CharField(primary_key=True)
+    (problem,) = read_model({"key": "k", "k": key_of, "n": Count(Stocked, Placed)}, k=key, n=number).check()
+    assert "of orders.Stocked is of the kind integer, not text" in problem.msg
+    with pytest.raises(TypeError, match="takes pairs of an event type and what its key is made of"):
+        KeyOf(Stocked, "units")
 
 
 def test_an_event_is_taken_apart_by_one_list_only():
@@ -270,5 +283,7 @@ def test_a_read_model_says_what_its_rows_and_values_are_made_of(db):
     assert "Key: hour (hour of due) and week_day (week_day of due), of each event that is read\n" in text
     assert "Key: always 1, in id: one row of all\n" in explained("orders.Totals")
     assert "Key: stream (name of stream), of each event that is read\n" in explained("orders.StreamOfOrders")
+    text = explained("orders.Stock")
+    assert "Key: sku (lines[].sku as text of orders.Placed or article of orders.Stocked), of each" in text
     text = explained("orders.Earned")
     assert "latest price / NullIf(quantity, 0) as decimal(2) of orders.Sold; begins as null\n" in text

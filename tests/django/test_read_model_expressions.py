@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from eventfold import ProjectionError
-from tests.django.orders.events import Cancelled, Placed, Sold
+from tests.django.orders.events import Cancelled, Placed, Sold, Stocked
 from tests.django.orders.read_models import (
     Activity,
     Category,
@@ -18,11 +18,12 @@ from tests.django.orders.read_models import (
     Earned,
     Hourly,
     Sku,
+    Stock,
     StreamOfOrders,
     Totals,
 )
 
-MODELS = (Activity, Earned, Hourly, City, Sku, Customer, Totals, StreamOfOrders, Category)
+MODELS = (Activity, Earned, Hourly, City, Sku, Customer, Totals, Stock, StreamOfOrders, Category)
 UTC = datetime.timezone.utc
 LINES = [
     {"sku": "a", "units": 2, "cents": 500},
@@ -146,6 +147,13 @@ def test_rows_of_streams_and_of_categories(db):
     assert list(Category.objects.values_list()) == [("customer", 3, "customer-bob-2")]
 
 
+def test_each_type_of_event_has_its_own_key(db):
+    Stocked.objects.create(article="a", units=10)
+    Placed.objects.create(customer="ann", lines=LINES)
+    Stocked.objects.create(article="c", units=1)
+    assert sorted(Stock.objects.values_list()) == [("a", 7, 2), ("b", -9, 1), ("c", 1, 0)]
+
+
 def test_living_through_events_and_replaying_them_give_the_same_rows(db):
     for number in range(40):
         Sold.objects.create(
@@ -159,6 +167,7 @@ def test_living_through_events_and_replaying_them_give_the_same_rows(db):
         lines = [{"sku": f"s{number % 4}", "units": each, "cents": number} for each in range(number % 4)]
         to = {"city": f"c{number % 3}", "floor": number, "size": [number, 0.5]} if number % 4 else {}
         Placed.objects.create(customer=f"c{number % 6}", to=to, lines=lines)
+        Stocked.objects.create(article=f"s{number % 5}", units=number)
         if number % 9 == 0:
             Cancelled.objects.create(customer=f"c{number % 6}")
     call_command("events", "replay", "orders.Category", verbosity=0)

@@ -14,6 +14,7 @@ from eventfold import (
     F,
     Filtered,
     First,
+    KeyOf,
     Latest,
     Max,
     NewEvent,
@@ -215,3 +216,12 @@ def test_a_pattern_stands_for_all_types_that_begin_so(log: EventLog) -> None:
     titles = Latest(Filtered("books.*", Where(title__isnull=False)), "title")
     assert log.fold("book", {"title": titles}, delete_on="shelves.*").to_dict() == {}
     assert log.fold("book", {"title": titles}).to_dict() == {1: ("Emma",)}
+
+
+def test_each_type_has_its_own_key(log: EventLog) -> None:
+    log.append("Added", {"id": 1, "title": "Emma"})
+    log.append("Lent", {"book": 1})
+    key = KeyOf(("Added", "id"), ("Lent", "book"))
+    assert log.fold(key, {"title": Latest("Added", "title"), "lent": Count("Lent")}).to_dict() == {1: ("Emma", 1)}
+    with pytest.raises(TypeError, match=r"KeyOf\(\) says nothing of Returned"):
+        log.fold(key, {"n": Count("Returned")})

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from eventfold.django.read_models import Each as Each
     from eventfold.django.read_models import Filtered as Filtered
     from eventfold.django.read_models import First as First
+    from eventfold.django.read_models import KeyOf as KeyOf
     from eventfold.django.read_models import Latest as Latest
     from eventfold.django.read_models import Max as Max
     from eventfold.django.read_models import Min as Min
@@ -67,6 +68,7 @@ _MODULES = {
     "Avg": "aggregates",
     "Filtered": "read_models",
     "Each": "read_models",
+    "KeyOf": "read_models",
     "StreamName": "read_models",
     "StreamCategory": "read_models",
     "on": "read_models",
@@ -109,6 +111,7 @@ __all__ = [  # noqa: RUF022
     "Avg",
     "Filtered",
     "Each",
+    "KeyOf",
     "StreamName",
     "StreamCategory",
     "on",

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,11 +19,12 @@ from django.db.models.functions import Extract as DjangoExtract
 from django.db.models.functions.datetime import TruncBase
 
 from eventfold import _core
+from eventfold.django.declared import declared_model
 from eventfold.django.kinds import AnyField, kind_of
 from eventfold.django.type_fields import TypeFields
 from eventfold.errors import InvalidEvent, ProjectionError
 from eventfold.expressions import PARTS, Compiled, Compiler, StreamName, call, cast, extract, within
-from eventfold.projection import UNITS
+from eventfold.projection import UNITS, KeyOf
 
 PSEUDO_FIELDS = {"position": "integer", "created": "datetime"}
 """Fields of every event that are not in its `data`."""
@@ -67,6 +69,8 @@ class EventCompiler(Compiler):
         """Compile what is Django's."""
         if isinstance(expression, DjangoF):
             return self.field(expression.name)
+        if isinstance(expression, KeyOf):
+            return _key_of(self._event, expression, None)
         if isinstance(expression, CombinedExpression):
             operator = "%" if expression.connector == "%%" else expression.connector
             return self.arithmetic(operator, expression.lhs, expression.rhs)
@@ -155,6 +159,8 @@ def compile_source(event: Any, source: Any, target: AnyField | None = None) -> C
 
     compiler = EventCompiler(event)
     try:
+        if isinstance(source, KeyOf):
+            return _key_of(event, source, target)
         compiled = compiler.compile(source)
         if compiled.is_field:
             return compiled
@@ -164,6 +170,16 @@ def compile_source(event: Any, source: Any, target: AnyField | None = None) -> C
         return as_kind(compiled, target)
     except TypeError as error:
         raise ProjectionError(str(error)) from error
+
+
+def _key_of(event: Any, source: KeyOf, target: AnyField | None) -> Compiled:
+    """What the key of this event is made of, by the name that the key has on all events."""
+    from eventfold.django.read_models import label_of
+
+    made = [(label_of(each), value) for each, value in source.pairs]
+    texts = [f"{compile_source(declared_model(label), value, target).text} of {label}" for label, value in made]
+    value = source.of(event._meta.label, label_of)
+    return replace(compile_source(event, value, target), text=" or ".join(texts))
 
 
 def kind_of_source(event: Any, compiled: Compiled) -> str:

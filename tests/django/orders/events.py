@@ -29,3 +29,10 @@ class Cancelled(Event):
 
     class Stream:
         name = "customer-{customer}"
+
+
+class Stocked(Event):
+    """What an order's lines call `sku` is `article` here."""
+
+    article = models.CharField(max_length=20)
+    units = models.IntegerField()

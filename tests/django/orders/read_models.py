@@ -10,6 +10,7 @@ from eventfold.django import (
     Each,
     Filtered,
     First,
+    KeyOf,
     Latest,
     Max,
     ReadModel,
@@ -18,7 +19,7 @@ from eventfold.django import (
     Sum,
     on,
 )
-from tests.django.orders.events import Cancelled, Placed, Sold
+from tests.django.orders.events import Cancelled, Placed, Sold, Stocked
 
 
 class Earned(ReadModel):
@@ -186,3 +187,17 @@ class Activity(ReadModel):
         @on("orders.*")
         def tell(row, event):
             row.story += f"{type(event).__name__} "
+
+
+class Stock(ReadModel):
+    """A key that each event type has in its own way."""
+
+    sku = models.CharField(max_length=20, primary_key=True)
+    units = models.IntegerField(default=0)
+    lines = models.IntegerField(default=0)
+
+    class Projection:
+        key = "sku"
+        sku = KeyOf((Placed, Each("lines", "sku")), (Stocked, "article"))
+        units = Sum((Stocked, "units"), (Placed, Each("lines", "units"), -1))
+        lines = Count(Placed)
