@@ -230,6 +230,40 @@ TEST_CASE("ranges that are folded apart collect what they collect in one piece",
   }
 }
 
+TEST_CASE("collections of very many rows, fed ahead and in ranges, are those of one fold", "[fold][collections]") {
+  const Spec spec = collecting(kLast3, "any", "", "null");
+  Fold whole(spec), end(spec, true);
+  {
+    Fold begin(spec);
+    const auto feed = [](Fold& fold, int from, int to) {
+      for (int index = from; index < to; ++index) {
+        const std::string data = "{\"k\":" + std::to_string(index % 30'000) + ",\"v\":\"" +
+                                 std::string(static_cast<std::size_t>(index % 40), 'x') + std::to_string(index) + "\"}";
+        fold.feed(index % 11 ? 0 : 2, {index, 0, {}, data});  // a rating, or now and then a clearing
+      }
+      fold.finish();
+    };
+    feed(whole, 0, 200'000);
+    feed(begin, 0, 70'000);
+    feed(end, 70'000, 200'000);
+    begin.merge(std::move(end));
+    REQUIRE(begin.size() == whole.size());
+    bool same = true;
+    for (std::size_t row = 0; row < whole.slots(); ++row) {
+      const CellView key[] = {whole.key(row, 0)};
+      const auto found = begin.find(key);
+      same =
+          same && found.has_value() == whole.alive(row) && (!found || begin.column(*found, 0) == whole.column(row, 0));
+    }
+    CHECK(same);
+    end = std::move(begin);
+  }
+  CHECK(end.column(0, 0) == whole.column(0, 0));
+  end.clear();
+  rate(end, "1");
+  CHECK(collected(end) == "[1]");
+}
+
 TEST_CASE("a fold with collections can be moved, cleared and used again", "[fold][collections]") {
   Fold fold(collecting(kLast3));
   for (int key = 0; key < 100; ++key) rate(fold, "\"a text of more than a few bytes\"", "null", key);

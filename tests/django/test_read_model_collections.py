@@ -24,7 +24,7 @@ from eventfold.django.specification import as_text as as_text_of
 from eventfold.django.specification import specification
 from tests.django.loans.models import Book
 from tests.django.ratings.events import Pulped, Rated, Reopened, Withdrawn
-from tests.django.ratings.read_models import Calendar, Reception, Wall
+from tests.django.ratings.read_models import Calendar, LiveReception, Reception, Wall
 from tests.django.shelves.helpers import replayed
 
 UTC = datetime.timezone.utc
@@ -145,9 +145,12 @@ class Programs(TestCase):
                     event.save()
             for event in batch:
                 shelf.add(event)
+            assert LiveReception.objects.count() == len(shelf.rows)  # so that it goes on from there
         follow()
         assert repr(rows(Reception)) == repr(shelf.expected()) or rows(Reception) == shelf.expected()
         assert dict(Wall.objects.values_list("book", "last_readers")) == shelf.walls
+        live = ("book", "readers", "stars", "longest")
+        assert sorted(LiveReception.objects.values_list(*live)) == sorted(Reception.objects.values_list(*live))
         kept = (Reception, Calendar, Wall)
         lived = list(map(texts, kept))
         for model in kept:

@@ -46,6 +46,8 @@ class Arena {
   class Use {
    public:
     explicit Use(Arena& arena) : before_(std::exchange(current, &arena)) {}
+    // From none: for what comes and goes, since an arena gives nothing back.
+    explicit Use(std::nullptr_t) : before_(std::exchange(current, nullptr)) {}
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
     ~Use() { current = before_; }

@@ -415,6 +415,7 @@ std::unique_ptr<Collection> Collection::empty(const ColumnSpec& column) {
 }
 
 std::unique_ptr<Collection> Collection::from_json(const ColumnSpec& column, std::string_view text) {
+  const Arena::Use own_memory(nullptr);
   if (!simdjson::validate_utf8(text.data(), text.size())) return nullptr;
   auto collection = empty(column);
   if (collection->read(text)) return collection;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "eventfold/projection.hpp"
+#include "fold/arena.hpp"
 
 namespace eventfold {
 
@@ -31,11 +32,13 @@ class Collection {
 
   // Throws ProjectionError for a list or an object where values are compared, and for a count beyond 64 bits.
   void add(const Item& item) {
+    const Arena::Use own_memory(nullptr);
     printed_ = false;
     do_add(item);
   }
   // Adds what was collected from later events, by a collection of the same column.
   void join(const Collection& later) {
+    const Arena::Use own_memory(nullptr);
     printed_ = false;
     do_join(later);
   }

@@ -496,17 +496,20 @@ class Fold::Impl {
 
 namespace {
 
+// What was given out is kept as it is when it comes back: its bytes may be the collection's own.
+void take_back(const ColumnSpec& column, Cell& cell, const CellView& value) {
+  const Collection* const collection = cell.collection();
+  if (collection != nullptr && value.type == CellType::json && value.view() == collection->text()) return;
+  load(column, cell, value);
+}
+
 class TableRow : public Fold::Row {
  public:
   TableRow(const ProjectionSpec& spec, Table& table, std::uint32_t row) : spec_(spec), table_(table), row_(row) {}
   CellView get(std::size_t column) const override { return stored(spec_.columns[column], table_.column(row_, column)); }
   CellView key(std::size_t part) const override { return table_.key(row_, part).view(); }
   void set(std::size_t column, CellView value) override {
-    Cell& cell = table_.column(row_, column);
-    // what was given out comes back, and is kept: its bytes may be the collection's own
-    const Collection* const collection = cell.collection();
-    if (collection != nullptr && value.type == CellType::json && value.view() == collection->text()) return;
-    load(spec_.columns[column], cell, value);
+    take_back(spec_.columns[column], table_.column(row_, column), value);
   }
 
  private:
@@ -526,7 +529,7 @@ class TableBatch : public Fold::Batch {
   }
   CellView key(std::size_t row, std::size_t part) const override { return table_.key(rows_[row], part).view(); }
   void set(std::size_t row, std::size_t column, CellView value) override {
-    load(spec_.columns[column], table_.column(rows_[row], column), value);
+    take_back(spec_.columns[column], table_.column(rows_[row], column), value);
   }
 
  private:

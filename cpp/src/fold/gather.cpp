@@ -1,5 +1,7 @@
 #include "fold/gather.hpp"
 
+#include <utility>
+
 #include "eventfold/error.hpp"
 
 namespace eventfold {
@@ -48,19 +50,15 @@ void gather(const ColumnSpec& column, Cell& cell, const Collection::Item& item) 
   cell.flags |= Cell::touched;
 }
 
-void merge_collections(const ColumnSpec& column, Cell& cell, const Cell& later) {
+void merge_collections(const ColumnSpec& column, Cell& cell, Cell&& later) {
+  const auto flags = static_cast<std::uint8_t>(cell.flags | later.flags);
   const Collection* const found = later.collection();
-  if (later.flags & Cell::absolute) {
-    if (found == nullptr) {
-      cell.set(later.view());
-    } else {
-      cell.adopt(Collection::empty(column));
-      cell.collection()->join(*found);
-    }
+  if ((later.flags & Cell::absolute) || (found != nullptr && cell.type == CellType::null)) {
+    cell = std::move(later);
   } else if (found != nullptr) {
     opened(column, cell).join(*found);
   }
-  cell.flags |= later.flags;
+  cell.flags = flags;
 }
 
 }  // namespace eventfold

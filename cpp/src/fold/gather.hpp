@@ -10,6 +10,6 @@ namespace eventfold {
 // text that is no such collection.
 void gather(const ColumnSpec& column, Cell& cell, const Collection::Item& item);
 // As merge() does.
-void merge_collections(const ColumnSpec& column, Cell& cell, const Cell& later);
+void merge_collections(const ColumnSpec& column, Cell& cell, Cell&& later);
 
 }  // namespace eventfold

@@ -169,7 +169,7 @@ void clear(const ColumnSpec& column, Cell& cell) {
 }
 
 void merge(const ColumnSpec& column, Cell& cell, Cell&& later) {
-  if (is_collection(column.operation)) return merge_collections(column, cell, later);
+  if (is_collection(column.operation)) return merge_collections(column, cell, std::move(later));
   const auto flags = static_cast<std::uint8_t>(cell.flags | later.flags);
   const bool touched = later.flags & Cell::touched;
   if ((later.flags & Cell::absolute) || (touched && column.operation == Operation::latest)) {

@@ -67,3 +67,20 @@ class Wall(ReadModel):
         @on(Withdrawn)
         def forget(row, event):
             row.last_readers = [reader for reader in row.last_readers if reader != event.reader]
+
+
+class LiveReception(ReadModel):
+    """Folded when it is asked for."""
+
+    book = models.IntegerField(primary_key=True)
+    readers = models.JSONField(default=list)
+    stars = models.JSONField(default=dict)
+    longest = models.JSONField(default=list)
+
+    class Projection:
+        key = "book"
+        lifecycle = "live"
+        readers = ArrayAgg((Rated, "reader"), (Withdrawn, "reader"), limit=4, distinct=True)
+        stars = Histogram((Rated, "stars"), (Withdrawn, "stars", -1), cleared_by=Filtered(Reopened, Q(book__gt=1)))
+        longest = Top(Rated, "minutes", limit=2, label="reader", filter=~Q(reader="staff"))
+        delete_on = Pulped
