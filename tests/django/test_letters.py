@@ -14,9 +14,9 @@ from eventfold.django.following.keepers import give_back
 from eventfold.django.following.letters import read_letters
 from eventfold.django.following.policy import policy
 from eventfold.django.read_models import Declaration
-from tests.django.alerts.events import Checked, Rang, Silenced
+from tests.django.alerts.events import Checked, Paged, Rang, Silenced
 from tests.django.alerts.reactors import called, calls
-from tests.django.alerts.read_models import CountedAlert, SkippingAlert, StoppingAlert, poison
+from tests.django.alerts.read_models import CountedAlert, PagedAlert, SkippingAlert, StoppingAlert, poison
 
 both = pytest.mark.django_db(databases=["default", "memory"])
 NAMES = "alerts.SkippingAlert", "alerts.CountedAlert", "alerts.skipping"
@@ -183,6 +183,24 @@ def test_an_event_without_a_key_concerns_no_row_and_holds_up_none(alias):
     (letter,) = of("alerts.SkippingAlert", alias).values()
     assert 'its key "alert" is null' in letter.error and letter.keys == frozenset()
     assert texts(alias) == {1: "b"}
+
+
+@both
+def test_all_rows_of_an_event_of_several_wait_for_it(alias):
+    poison.add("x")
+    paged = [([1, 2], "a"), ([2, 3], "x"), ([1], "b"), ([3, 4], "c"), ([4], "d"), ([1], "e")]
+    for alerts, text in paged:
+        Paged.objects.using(alias).create(alerts=alerts, text=text)
+    follow("alerts.PagedAlert", database=alias)
+    assert texts(alias, PagedAlert) == {1: "abe", 2: "a"}  # 4 waits with 3, which waits with 2
+    assert [sorted(letter.keys) for letter in of("alerts.PagedAlert", alias).values()] == [
+        ["[2]", "[3]"],
+        ["[3]", "[4]"],
+        ["[4]"],
+    ]
+    poison.clear()
+    assert "3 taken, 0 failed, 0 wait" in letters("retry", "alerts.PagedAlert", database=alias)
+    assert texts(alias, PagedAlert) == {1: "abe", 2: "ax", 3: "xc", 4: "cd"}
 
 
 @both

@@ -8,13 +8,23 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from eventfold import ProjectionError
-from eventfold.django import on, on_batch
+from eventfold.django import on, on_batch, wait_for
 from eventfold.django.following.follower import Follower
 from eventfold.django.following.turns import Step
+from eventfold.django.handlers import Rows
 from eventfold.django.read_models import Declaration
 from eventfold.django.replay import replay
-from tests.django.alerts.events import Closed, Hushed, Told
-from tests.django.alerts.read_models import AsyncStoryByBatch, Hour, StoryByBatch, StoryByEach, instead, poison
+from tests.django.alerts.events import Closed, Hushed, Paged, Told
+from tests.django.alerts.read_models import (
+    AsyncStoryByBatch,
+    Hour,
+    PagedByBatch,
+    StoryByBatch,
+    StoryByEach,
+    Tally,
+    instead,
+    poison,
+)
 
 both = pytest.mark.django_db(databases=["default", "memory"])
 ALERTS = st.integers(1, 3)
@@ -108,6 +118,31 @@ def test_rows_are_found_by_several_keys_or_by_their_event(alias):
     assert set(totals) == {0, 1}
     call_command("events", "replay", "alerts.Hour", database=alias, verbosity=0)
     assert sum(Hour.objects.using(alias).values_list("minutes", flat=True)) == 25
+
+
+@both
+def test_an_event_of_several_rows_comes_once_and_has_them_all(alias):
+    for alerts, text in (([1, 2], "a"), ([2, 2, 3], "b"), ([], "c")):
+        Paged.objects.using(alias).create(alerts=alerts, text=text)
+    expected = [(1, 1, "a"), (2, 3, "abb"), (3, 1, "b")]
+    assert rows(PagedByBatch, alias) == expected
+    (replayed,) = replay(PagedByBatch, alias)
+    assert (replayed.inserted, replayed.updated, replayed.deleted) == (0, 0, 0)
+    row = PagedByBatch(alert=1)
+    event = Paged(alerts=[1, 2], text="a")
+    event.position = 7
+    with pytest.raises(ValueError, match=r"the event at position 7 concerns 2 rows: use all_of\(\)"):
+        Rows({}, {7: [row, row]}).of(event)
+
+
+@both
+def test_a_projection_without_a_key_has_one_row_and_its_types_may_be_a_pattern(alias):
+    Told.objects.using(alias).bulk_create([Told(alert=n, text="a", minutes=n) for n in range(5)])
+    Closed.objects.using(alias).create(alert=1)
+    wait_for(Told.objects.using(alias).create(alert=1, text="a", minutes=7).position, Tally, using=alias)
+    assert [row.minutes for row in Tally.objects.using(alias).all()] == [17]
+    (replayed,) = replay(Tally, alias)
+    assert (replayed.inserted, replayed.updated, replayed.deleted) == (0, 0, 0)
 
 
 def fails(alias, method, message):

@@ -175,11 +175,14 @@ def test_a_poison_event_becomes_a_letter_and_everything_else_goes_on_in_a_runnin
 
 
 def test_a_reactor_of_what_is_no_event_class_is_an_error(project):
-    project.models(MODELS.replace("PAUSE", "0").replace("reactor(Sold,", 'reactor("shop.Fine", "shop.Nothing",'))
+    project.models(
+        MODELS.replace("PAUSE", "0").replace("reactor(Sold,", 'reactor("shop.Fine", "shop.Nothing", "nothing.*",')
+    )
     with pytest.raises(Failed) as failed:
         project.run("check")
     assert "E210) The reactor mail is called for 'shop.Fine', which is no event class." in str(failed.value)
     assert "The reactor mail is called for 'shop.Nothing'" in str(failed.value)
+    assert "The reactor mail is called for 'nothing.*'" in str(failed.value)
 
 
 def test_a_log_of_earlier_days_gets_the_tables_of_letters_from_migrate(project):

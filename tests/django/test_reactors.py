@@ -87,6 +87,22 @@ def test_the_idempotency_key_is_the_same_for_each_try_and_no_other_event_or_reac
 
 
 @both
+def test_a_pattern_stands_for_all_event_types_of_an_app(alias):
+    try:
+        reactor("alerts.*", name="alerts.every")(lambda event: calls.append(("every", event, None, None)))
+        begin_new_reactors(alias)
+        events = [
+            Rang.objects.using(alias).create(alert=1, text="a"),
+            Checked.objects.using(alias).create(line="a"),
+            Silenced.objects.using(alias).create(alert=1),
+        ]
+        follow("alerts.every", database=alias)
+        assert called("every") == events
+    finally:
+        del _reactors["alerts.every"]
+
+
+@both
 def test_a_replay_calls_no_reactor(alias):
     Rang.objects.using(alias).create(alert=1, text="a")
     follow(database=alias)

@@ -73,12 +73,19 @@ def _converters(field: AnyField, connection: BaseDatabaseWrapper) -> list[Callab
 class Rows(dict[Any, Any]):
     """The rows of a batch by key: the value of the key's field, or a tuple of several."""
 
-    def __init__(self, rows: dict[Any, Any], by_position: dict[int, Any]) -> None:
+    def __init__(self, rows: dict[Any, Any], by_position: dict[int, list[Any]]) -> None:
         super().__init__(rows)
         self._by_position = by_position
 
     def of(self, event: Any) -> Any:
-        """Return the row that an event of the batch concerns."""
+        """Return the row that an event of the batch concerns. Raises ValueError if there are several."""
+        found = self.all_of(event)
+        if len(found) != 1:
+            raise ValueError(f"the event at position {event.position} concerns {len(found)} rows: use all_of()")
+        return found[0]
+
+    def all_of(self, event: Any) -> list[Any]:
+        """Return the rows that an event of the batch concerns, one for each element of its list."""
         return self._by_position[event.position]
 
 
@@ -109,16 +116,18 @@ class BatchHandler:
         connection = connections[self._alias]
         instances = [self._instance(values, connection) for values in rows]
         happened = []
-        by_position = {}
+        by_position: dict[int, list[Any]] = {}
         for label, position, created, data, row in events:
-            if position not in by_position:
+            if position in by_position:
+                by_position[position].append(instances[row])
+            else:
                 happened.append(self._readers[label](position, created, data))
-            by_position[position] = instances[row]
-        first, *others = self._key_names
-        if others:
-            by_key = {tuple(getattr(each, name) for name in self._key_names): each for each in instances}
+                by_position[position] = [instances[row]]
+        if len(self._key_names) == 1:
+            (name,) = self._key_names
+            by_key = {getattr(each, name): each for each in instances}
         else:
-            by_key = {getattr(each, first): each for each in instances}
+            by_key = {tuple(getattr(each, name) for name in self._key_names): each for each in instances}
         self._method(Rows(by_key, by_position), happened)
         return [self._columns(instance, connection) for instance in instances]
 

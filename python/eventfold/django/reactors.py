@@ -21,11 +21,12 @@ _TIMEOUT = 60.0
 
 @dataclass(frozen=True)
 class Reactor:
-    """A function, and the labels of the event types that it is called for."""
+    """A function, and the event types that it is called for."""
 
     name: str
     function: Callable[..., Any]
     events: tuple[str, ...]
+    """Labels, or patterns such as "books.*"."""
     offered: frozenset[str]
     """Which of `idempotency_key` and `using` the function takes."""
     retries: int | None = None
@@ -36,6 +37,12 @@ class Reactor:
     def row(self) -> str:
         """Its name in the tables of the log, beside those of read models."""
         return _PREFIX + self.name
+
+    def labels(self) -> list[str]:
+        """Return the labels of its event types, those of patterns as classes are now."""
+        from eventfold.django.wildcards import labels_like
+
+        return sorted({label for source in self.events for label in labels_like(source)})
 
     def call(self, event: Any, log_id: str, using: str) -> None:
         """Call the function for an event. Raises what it raises."""
@@ -61,10 +68,11 @@ def reactor(
             send_mail(...)
 
     `manage.py events follow` calls it for each new event of these types, after the commit, in the order of the log, and
-    never on a replay. New are those that are recorded after `migrate` or `events follow` first saw the reactor. It is
-    called at least once: a process that is killed after the effect, before it is noted, leaves it to be done again.
-    Whoever must not see it twice is given `idempotency_key`, a UUID as text, the same for each try, if the function
-    takes it; `using` is the alias of the database. The function may be a coroutine function.
+    never on a replay; "books.*" stands for all types of an app, "*" for all. New are those that are recorded after
+    `migrate` or `events follow` first saw the reactor. It is called at least once: a process that is killed after the
+    effect, before it is noted, leaves it to be done again. Whoever must not see it twice is given `idempotency_key`, a
+    UUID as text, the same for each try, if the function takes it; `using` is the alias of the database. The function
+    may be a coroutine function.
 
     `name` stands for it in the database, and is its module and name unless it is given: a reactor that is renamed is a
     new one. `retries` and `on_error` ("stop" or "skip") override EVENTFOLD["FOLLOW"]. After `timeout` seconds another
@@ -97,7 +105,7 @@ def all_reactors() -> tuple[Reactor, ...]:
 
 def reactors_of(alias: str) -> list[Reactor]:
     """Return the reactors some of whose events may be recorded in a database."""
-    return [each for each in _reactors.values() if any(_recorded_in(label, alias) for label in each.events)]
+    return [each for each in _reactors.values() if any(_recorded_in(label, alias) for label in each.labels())]
 
 
 def idempotency_key(log_id: str, position: int, name: str) -> str:

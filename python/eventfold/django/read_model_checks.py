@@ -23,6 +23,7 @@ from eventfold.django.read_model_state import is_async, state_of
 from eventfold.django.read_models import ReadModel, label_of
 from eventfold.django.replay import is_projected, replayable_models
 from eventfold.django.specification import as_text, column_kind, initial_value, key_names, own_columns, specification
+from eventfold.django.wildcards import labels_like
 from eventfold.errors import InvalidEvent, ProjectionError
 from eventfold.projection import Operation
 
@@ -321,16 +322,20 @@ def check_reactors(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     """Does each reactor name event classes?"""
     messages: list[CheckMessage] = []
     for each in all_reactors():
-        for label in each.events:
-            try:
-                known = is_event_model(declared_model(label))
-            except (LookupError, ValueError):
-                known = False
-            if not known:
-                hint = 'Name an event class: its app and class, as in @reactor("books.BookBorrowed").'
-                problem = f"The reactor {each.name} is called for {label!r}, which is no event class."
+        for source in each.events:
+            labels = labels_like(source)
+            if not labels or not all(map(_is_event_type, labels)):
+                hint = 'Name an event class, as in @reactor("books.BookBorrowed"), or all of an app, "books.*".'
+                problem = f"The reactor {each.name} is called for {source!r}, which is no event class."
                 messages.append(Error(problem, hint=hint, id="eventfold.E210"))
     return messages
+
+
+def _is_event_type(label: str) -> bool:
+    try:
+        return is_event_model(declared_model(label))
+    except (LookupError, ValueError):
+        return False
 
 
 def check_letters(

@@ -100,7 +100,8 @@ def on_batch(*events: Any) -> Callable[[Callable[[Any, Any], None]], Callable[[A
                 rows[event.book].loans += 1
 
     `events` are in the order of the log. `rows` has the row of each of them, by key: the value of the key's field, or a
-    tuple of them in the order of `key`; rows.of(event) is the row of an event. A row has its key and the columns that
+    tuple of them in the order of `key`; rows.of(event) is the row of an event, rows.all_of(event) are those of one that
+    concerns several. A row has its key and the columns that
     no operation fills, which the method may change.
 
     Where a batch ends must not matter: it may be one event, as with a single append, or thousands, on a replay. So what

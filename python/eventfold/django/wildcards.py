@@ -36,6 +36,13 @@ def expanded(model: Any, declaration: Any) -> Any:
     )
 
 
+def labels_like(source: str) -> list[str]:
+    """Return the labels of the event types that a pattern stands for, or the label that is none."""
+    if not is_pattern(source):
+        return [source]
+    return [event._meta.label for event in _event_types() if source == "*" or event._meta.app_label == source[:-2]]
+
+
 class _Expansion:
     def __init__(self, model: Any, declaration: Any) -> None:
         self._model = model

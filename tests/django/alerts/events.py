@@ -31,3 +31,10 @@ class Told(Event):
 
 class Hushed(Event):
     alert = models.BigIntegerField()
+
+
+class Paged(Event):
+    """It concerns several alerts."""
+
+    alerts = models.JSONField(blank=True)
+    text = models.CharField(max_length=20)

@@ -3,8 +3,8 @@
 from django.db import models
 from django.db.models.functions import TruncHour
 
-from eventfold.django import Count, ReadModel, on, on_batch
-from tests.django.alerts.events import Closed, Hushed, Rang, Silenced, Told
+from eventfold.django import Count, Each, ReadModel, on, on_batch
+from tests.django.alerts.events import Closed, Hushed, Paged, Rang, Silenced, Told
 
 poison: set[str] = set()
 """Texts of events that no rule can take."""
@@ -132,3 +132,44 @@ class Hour(ReadModel):
                 rows.of(event).minutes += event.minutes
             for (hour, alert), row in rows.items():
                 assert (hour, alert) == (row.hour, row.alert)
+
+
+class PagedAlert(Alert):
+    """An event of several rows, which may fail."""
+
+    class Projection:
+        lifecycle = "async"
+        on_error = "skip"
+        retries = 1
+        key = "alert"
+        alert = Each("alerts")
+        rang = Count(Paged)
+        note = on(Paged)(note)
+
+
+class PagedByBatch(Alert):
+    class Projection:
+        key = "alert"
+        alert = Each("alerts")
+        rang = Count(Paged)
+
+        @on_batch(Paged)
+        def note_all(rows, events):
+            for event in events:
+                for row in rows.all_of(event):
+                    row.texts += event.text
+
+
+class Tally(ReadModel):
+    """One row, of all."""
+
+    minutes = models.IntegerField(default=0)
+
+    class Projection:
+        lifecycle = "async"
+        key = ()
+
+        @on_batch("alerts.*")
+        def add(rows, events):
+            for event in events:
+                rows.of(event).minutes += getattr(event, "minutes", 0)

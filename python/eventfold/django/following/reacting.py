@@ -37,7 +37,7 @@ class ReactorFollower(Follows):
 
     def __init__(self, reactor: Reactor, alias: str, worker: str = "", retries: int | None = None) -> None:
         chosen = policy(reactor.retries if retries is None else retries, reactor.on_error)
-        super().__init__(reactor.row, reactor.name, sorted(reactor.events), alias, worker, chosen)
+        super().__init__(reactor.row, reactor.name, reactor.labels(), alias, worker, chosen)
         self.stopping: Callable[[], bool] = bool
         """Asked after each event: whether the rest of the batch can wait."""
         self.reactor = reactor
