@@ -67,17 +67,20 @@ class ReplayHandle {
         projection_(projection_of(spec, handler)),
         replay_(log_.log, projection_, threads, until) {}
 
+  void read_at_a_time(Position batch) { replay_.read_at_a_time(batch); }
+
   Position scan(const py::object& callable, std::optional<Position> until) {
     const Progress progress = bindings::make_progress(callable);
     NativeCall call(*log_.database);
     return replay_.scan(progress, until);
   }
 
-  py::dict compare(std::size_t limit, std::optional<Position> until) {
+  py::dict compare(std::size_t limit, std::optional<Position> until, const py::object& wanted) {
+    const auto keys = keys_of(wanted);
     Compared compared;
     {
       NativeCall call(*log_.database);
-      compared = replay_.compare(limit, until);
+      compared = keys ? replay_.compare_rows(*keys, limit, until) : replay_.compare(limit, until);
     }
     py::list first;
     for (const Difference& difference : compared.first) first.append(difference_of(*projection_.spec, difference));
@@ -93,19 +96,13 @@ class ReplayHandle {
   }
 
   py::dict write(const std::string& spec_hash, AppendListener* inline_read_models) {
-    Written written;
-    {
-      NativeCall call(*log_.database);
-      written = replay_.write(spec_hash, inline_read_models);
-    }
-    py::dict dict;
-    dict["inserted"] = written.inserted;
-    dict["updated"] = written.updated;
-    dict["deleted"] = written.deleted;
-    dict["rows"] = written.rows;
-    dict["head"] = written.head;
-    dict["seconds"] = written.seconds;
-    return dict;
+    return written_by([&] { return replay_.write(spec_hash, inline_read_models); });
+  }
+
+  py::dict write_rows(const py::object& wanted, std::optional<Position> until) {
+    const auto keys = keys_of(wanted);
+    if (!keys) throw std::invalid_argument("write_rows() takes keys");
+    return written_by([&] { return replay_.write_rows(*keys, until); });
   }
 
   static Position scan_together(LogHandle& log, const std::vector<ReplayHandle*>& handles, const py::object& callable) {
@@ -120,6 +117,41 @@ class ReplayHandle {
   }
 
  private:
+  template <class Work>
+  py::dict written_by(const Work& work) {
+    Written written;
+    {
+      NativeCall call(*log_.database);
+      written = work();
+    }
+    py::dict dict;
+    dict["inserted"] = written.inserted;
+    dict["updated"] = written.updated;
+    dict["deleted"] = written.deleted;
+    dict["rows"] = written.rows;
+    dict["head"] = written.head;
+    dict["seconds"] = written.seconds;
+    return dict;
+  }
+
+  // None, or keys as tuples of what the columns store.
+  std::optional<std::vector<RowKey>> keys_of(const py::object& wanted) const {
+    if (wanted.is_none()) return std::nullopt;
+    const auto& parts = projection_.spec->key;
+    std::vector<RowKey> keys;
+    for (const py::handle item : wanted) {
+      const auto tuple = py::cast<py::tuple>(item);
+      if (tuple.size() != parts.size()) throw py::type_error("a key has as many parts as there are key fields");
+      RowKey& key = keys.emplace_back();
+      for (std::size_t part = 0; part < parts.size(); ++part) {
+        std::string buffer;
+        const CellView cell = bindings::to_cell(parts[part].kind, tuple[part], buffer);
+        key.push_back({cell, std::string(cell.view())});
+      }
+    }
+    return keys;
+  }
+
   py::object log_object_;
   LogHandle& log_;
   Projection projection_;
@@ -147,11 +179,12 @@ py::list keys_of(LogHandle& log, const std::string& spec, Position after, Positi
 }
 
 std::shared_ptr<FoldResult> fold(LogHandle& log, const std::string& spec, int threads, std::optional<Position> until,
-                                 const py::object& handler, const py::object& callable) {
+                                 const py::object& handler, const py::object& callable, Position after) {
   const Projection projection = projection_of(spec, handler);
   const Progress progress = bindings::make_progress(callable);
   NativeCall call(*log.database);
-  return std::make_shared<FoldResult>(fold_log(log.log, projection, {threads, until}, progress));
+  return std::make_shared<FoldResult>(
+      fold_log(log.log, projection, {.threads = threads, .until = until, .after = after}, progress));
 }
 
 }  // namespace
@@ -165,7 +198,10 @@ void bind_fold(py::module_& module) {
       .def(py::init<py::object, const std::string&, const py::object&, int, std::optional<Position>>(), py::arg("log"),
            py::arg("spec"), py::arg("handler") = py::none(), py::arg("threads") = 2, py::arg("until") = py::none())
       .def("scan", &ReplayHandle::scan, py::arg("progress") = py::none(), py::arg("until") = py::none())
-      .def("compare", &ReplayHandle::compare, py::arg("limit"), py::arg("until") = py::none())
+      .def("read_at_a_time", &ReplayHandle::read_at_a_time, py::arg("batch"))
+      .def("compare", &ReplayHandle::compare, py::arg("limit"), py::arg("until") = py::none(),
+           py::arg("keys") = py::none())
+      .def("write_rows", &ReplayHandle::write_rows, py::arg("keys"), py::arg("until") = py::none())
       .def("write", &ReplayHandle::write, py::arg("spec_hash") = "", py::arg("read_models") = nullptr);
   module.def("scan_together", &ReplayHandle::scan_together, py::arg("log"), py::arg("replays"),
              py::arg("progress") = py::none(),
@@ -195,5 +231,5 @@ void bind_fold(py::module_& module) {
   module.def("keys_of_events", &keys_of, py::arg("log"), py::arg("spec"), py::arg("after"), py::arg("until"),
              "Of each event that concerns rows: its position, and their keys.");
   module.def("fold", &fold, py::arg("log"), py::arg("spec"), py::arg("threads") = 2, py::arg("until") = py::none(),
-             py::arg("handler") = py::none(), py::arg("progress") = py::none());
+             py::arg("handler") = py::none(), py::arg("progress") = py::none(), py::arg("after") = 0);
 }

@@ -200,11 +200,16 @@ class Replay:
         self,
         limit: typing.SupportsInt | typing.SupportsIndex,
         until: typing.SupportsInt | typing.SupportsIndex | None = None,
+        keys: typing.Any = None,
     ) -> dict[typing.Any, typing.Any]: ...
+    def read_at_a_time(self, batch: typing.SupportsInt | typing.SupportsIndex) -> None: ...
     def scan(
         self, progress: typing.Any = None, until: typing.SupportsInt | typing.SupportsIndex | None = None
     ) -> int: ...
     def write(self, spec_hash: str = "", read_models: AppendListener | None = None) -> dict[typing.Any, typing.Any]: ...
+    def write_rows(
+        self, keys: typing.Any, until: typing.SupportsInt | typing.SupportsIndex | None = None
+    ) -> dict[typing.Any, typing.Any]: ...
 
 class FoldResult:
     """
@@ -236,6 +241,7 @@ def fold(
     until: typing.SupportsInt | typing.SupportsIndex | None = None,
     handler: typing.Any = None,
     progress: typing.Any = None,
+    after: typing.SupportsInt | typing.SupportsIndex = 0,
 ) -> FoldResult: ...
 def keys_of_events(
     log: Log,

@@ -278,8 +278,8 @@ def test_a_handler_that_ends_the_transaction_is_an_error_and_nothing_of_it_is_ke
         from shop.models import *
         def append(done, total):
             if os.environ.get("END"):
-                sell = "from shop.models import *; Sold.objects.create(item=1, price=-99)"
-                code = f"import django; django.setup(); {sell}"
+                code = "import django; django.setup(); from shop.models import *; "
+                code += "Sold.objects.create(item=1, price=-99)"
                 subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "END": ""})
                 models.QuerySet(Handled).update(sold=7)
         try:
@@ -368,9 +368,7 @@ def test_a_full_disk_says_so_and_everything_is_as_it_was(project):
             attempt(lambda: replay(model, "default"))
         """
     )
-    full = (
-        "the disk is full, or the database at its greatest size; nothing of this was written: make room and try again"
-    )
+    full = "the disk is full, or the database at its greatest size; nothing of this was written: make room and try "
     lines = said.splitlines()
     for line in (*lines[:2], *lines[3:5]):
         assert line.startswith(f"DatabaseError {full}")

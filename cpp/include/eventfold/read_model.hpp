@@ -48,10 +48,13 @@ using Progress = std::function<void(Position done, Position total)>;
 struct FoldOptions {
   int threads = 2;
   std::optional<Position> until = {};  // none: the head
+  Position after = 0;
+  // Positions that are read at a time: short, so that the WAL can be checkpointed meanwhile.
+  Position batch = 32'768;
 };
 
-// Folds the log, from the first event on, into rows in memory. On several threads, each with a reader of its own, where
-// the projection can be merged and the database is a file; else on the connection of the log.
+// Folds the log, from the first event on (or that after `after`), into rows in memory. On several threads, each with a
+// reader of its own, where the projection can be merged and the database is a file; else on the connection of the log.
 Fold fold_log(EventLog& log, const Projection& projection, const FoldOptions& options = {},
               const Progress& progress = nullptr);
 
@@ -104,6 +107,9 @@ struct Difference {
   std::vector<Column> columns;  // of a changed row, those that differ
 };
 
+// The key of a row, a cell for each part.
+using RowKey = std::vector<OwnedCell>;
+
 struct Compared {
   std::int64_t rows = 0;  // of the live table
   std::int64_t changed = 0;
@@ -121,6 +127,8 @@ class Replay {
   // `until`: the rows as of that position, which write() brings to the table, a temporary one that stands before the
   // live one, and does nothing else. None: the head.
   Replay(EventLog& log, Projection projection, int threads = 2, std::optional<Position> until = {});
+  // As FoldOptions::batch.
+  void read_at_a_time(Position batch) { batch_ = batch; }
   // Returns up to which position: the head, or `until`. Readers and writers go on meanwhile.
   Position scan(const Progress& progress = nullptr, std::optional<Position> until = {});
   // The same for several replays of one log, of projections without handlers, in one reading of the log. What fails for
@@ -134,6 +142,10 @@ class Replay {
   // the specification. Throws WrongLog if the log was emptied or replaced since scan().
   // `inline_read_models`: those that appends keep, which see first what they have not seen yet.
   Written write(std::string_view spec_hash, AppendListener* inline_read_models = nullptr);
+  // The same for the rows of these keys alone, which are right up to `until` (none: what the inline read models have
+  // seen) but for these. There is no checkpoint to be moved. `rows` and `head` are of these keys, and `until`.
+  Compared compare_rows(std::span<const RowKey> keys, std::size_t limit, std::optional<Position> until = {});
+  Written write_rows(std::span<const RowKey> keys, std::optional<Position> until = {});
 
  private:
   // Folds, unless that has been done; throws what failed then.
@@ -147,7 +159,10 @@ class Replay {
 
   EventLog& log_;
   Projection projection_;
+  Compared compare_with(const std::span<const RowKey>* keys, std::size_t limit, std::optional<Position> until);
+
   int threads_;
+  Position batch_ = FoldOptions().batch;
   std::optional<Position> until_;
   LogInfo scanned_;
   std::optional<Fold> fold_;

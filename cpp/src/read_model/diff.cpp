@@ -1,6 +1,7 @@
 #include "read_model/diff.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 #include <span>
 
@@ -63,7 +64,6 @@ class Comparison : public RowVisitor {
     }
   }
 
-  const ProjectionSpec& spec() const { return fold_.spec(); }
   std::int64_t rows() const { return rows_; }
   bool is_doubled(std::size_t row) const { return doubled_.contains(row); }
   // Whether the table has no row of a key that the fold has.
@@ -152,12 +152,72 @@ class Report : public Differences {
   std::size_t limit_;
 };
 
-void read_table(Connection& connection, const TableSql& sql, Comparison& comparison) {
-  try {
-    connection.visit(sql.select_all, sql.from, {}, comparison);
-  } catch (const DatabaseError&) {
-    rethrow_table_error(comparison.spec());
+void read_rows(Connection& connection, const ProjectionSpec& spec, const TableSql& sql, std::span<const RowKey> keys,
+               Comparison& comparison) {
+  Statement& statement = connection.prepare("SELECT " + sql.select_all + " " + sql.from + sql.where_key);
+  std::vector<Value> parameters;
+  std::vector<Value> row(spec.key.size() + spec.columns.size());
+  for (const RowKey& key : keys) {
+    parameters.clear();
+    for (std::size_t part = 0; part < key.size(); ++part) {
+      parameters.push_back(value_of(spec.key[part].kind, key[part].view()));
+    }
+    ResetGuard guard(statement);
+    statement.bind(parameters);
+    while (statement.step()) {
+      for (std::size_t index = 0; index < row.size(); ++index) row[index] = statement.column(static_cast<int>(index));
+      comparison.row(row);
+    }
   }
+}
+
+void read_table(Connection& connection, const ProjectionSpec& spec, const TableSql& sql,
+                const std::span<const RowKey>* keys, Comparison& comparison) {
+  try {
+    if (keys == nullptr) return connection.visit(sql.select_all, sql.from, {}, comparison);
+    read_rows(connection, spec, sql, *keys, comparison);
+  } catch (const DatabaseError&) {
+    rethrow_table_error(spec);
+  }
+}
+
+// The rows of a fold that are concerned.
+std::vector<std::size_t> concerned(const Fold& fold, const std::span<const RowKey>* keys) {
+  std::vector<std::size_t> rows;
+  if (keys == nullptr) {
+    rows.resize(fold.slots());
+    std::iota(rows.begin(), rows.end(), std::size_t{0});
+    return rows;
+  }
+  std::vector<CellView> key;
+  for (const RowKey& parts : *keys) {
+    key.clear();
+    for (const OwnedCell& part : parts) key.push_back(part.view());
+    if (const auto row = fold.find(key)) rows.push_back(*row);
+  }
+  return rows;
+}
+
+// Of several keys each once, however often it was given.
+std::vector<RowKey> without_repetitions(const ProjectionSpec& spec, std::span<const RowKey> keys) {
+  std::vector<RowKey> found(keys.begin(), keys.end());
+  for (const RowKey& key : found) {
+    if (key.size() != spec.key.size())
+      throw ProjectionError("a key of " + spec.name + " has as many parts as it has key fields");
+  }
+  const auto before = [](const RowKey& left, const RowKey& right) {
+    for (std::size_t part = 0; part < left.size(); ++part) {
+      if (less(left[part].view(), right[part].view())) return true;
+      if (less(right[part].view(), left[part].view())) return false;
+    }
+    return false;
+  };
+  std::sort(found.begin(), found.end(), before);
+  const auto same_key = [&](const RowKey& left, const RowKey& right) {
+    return !before(left, right) && !before(right, left);
+  };
+  found.erase(std::unique(found.begin(), found.end(), same_key), found.end());
+  return found;
 }
 
 void sort_by_key(const Fold& fold, std::vector<std::size_t>& rows) {
@@ -189,14 +249,17 @@ void update_all(ReadModelWriter& writer, std::span<const std::size_t> rows) {
 
 }  // namespace
 
-Compared find_differences(Connection& connection, const Fold& fold, std::size_t limit) {
+Compared find_differences(Connection& connection, const Fold& fold, std::size_t limit,
+                          const std::span<const RowKey>* keys) {
   const TableSql sql(fold.spec());
   Report report(fold, limit);
   Comparison comparison(fold, report);
-  read_table(connection, sql, comparison);
+  const std::vector<RowKey> chosen = keys ? without_repetitions(fold.spec(), *keys) : std::vector<RowKey>();
+  const std::span<const RowKey> wanted(chosen);
+  read_table(connection, fold.spec(), sql, keys ? &wanted : nullptr, comparison);
 
   std::vector<std::size_t> missing;
-  for (std::size_t row = 0; row < fold.slots(); ++row) {
+  for (const std::size_t row : concerned(fold, keys ? &wanted : nullptr)) {
     if (comparison.misses(row)) missing.push_back(row);
   }
   if (!report.full()) sort_by_key(fold, missing);
@@ -205,14 +268,17 @@ Compared find_differences(Connection& connection, const Fold& fold, std::size_t 
   return std::move(report.compared);
 }
 
-Written write_difference(Connection& connection, const Fold& fold) {
+Written write_difference(Connection& connection, const Fold& fold, const std::span<const RowKey>* keys) {
   const TableSql sql(fold.spec());
   ToWrite differences;
   Comparison comparison(fold, differences);
-  read_table(connection, sql, comparison);
+  const std::vector<RowKey> chosen = keys ? without_repetitions(fold.spec(), *keys) : std::vector<RowKey>();
+  const std::span<const RowKey> wanted(chosen);
+  read_table(connection, fold.spec(), sql, keys ? &wanted : nullptr, comparison);
 
+  const std::vector<std::size_t> rows = concerned(fold, keys ? &wanted : nullptr);
   std::vector<std::size_t> missing;
-  for (std::size_t row = 0; row < fold.slots(); ++row) {
+  for (const std::size_t row : rows) {
     if (comparison.misses(row) || comparison.is_doubled(row)) missing.push_back(row);
   }
   sort_by_key(fold, missing);  // so that the table grows at its end
@@ -226,7 +292,7 @@ Written write_difference(Connection& connection, const Fold& fold) {
   written.deleted = static_cast<std::int64_t>(differences.remove.size());
   written.updated = static_cast<std::int64_t>(differences.update.size());
   written.inserted = static_cast<std::int64_t>(missing.size());
-  written.rows = static_cast<std::int64_t>(fold.size());
+  written.rows = static_cast<std::int64_t>(keys ? rows.size() : fold.size());
   return written;
 }
 

@@ -15,7 +15,6 @@ namespace eventfold {
 
 namespace {
 
-constexpr Position kChunk = 32768;  // positions a read: short, so that the WAL can be checkpointed meanwhile
 constexpr Position kWorthThreads = 20'000;
 constexpr auto kProgressPause = std::chrono::milliseconds(100);
 
@@ -33,7 +32,7 @@ using Workers = std::vector<std::unique_ptr<Worker>>;
 
 class Team {
  public:
-  Team(Workers& workers, const ScanTypes& types) : workers_(workers), types_(types) {
+  Team(Workers& workers, const ScanTypes& types, Position batch) : workers_(workers), types_(types), batch_(batch) {
     try {
       for (auto& worker : workers_) threads_.emplace_back([this, &worker] { run(*worker); });
     } catch (...) {  // no more threads to be had
@@ -62,9 +61,9 @@ class Team {
  private:
   void run(Worker& worker) {
     try {
-      for (Position at = worker.after; at < worker.until && !stopped_; at += kChunk) {
-        fold_range(*worker.reader, worker.fold, types_, at, std::min(at + kChunk, worker.until));
-        worker.done = std::min(at + kChunk, worker.until) - worker.after;
+      for (Position at = worker.after; at < worker.until && !stopped_; at += batch_) {
+        fold_range(*worker.reader, worker.fold, types_, at, std::min(at + batch_, worker.until));
+        worker.done = std::min(at + batch_, worker.until) - worker.after;
       }
     } catch (...) {
       worker.failure = std::current_exception();
@@ -87,6 +86,7 @@ class Team {
 
   Workers& workers_;
   const ScanTypes& types_;
+  Position batch_;
   std::atomic<bool> stopped_{false};
   std::mutex mutex_;
   std::condition_variable finished_;
@@ -107,13 +107,13 @@ std::vector<std::unique_ptr<Connection>> open_readers(EventLog& log, std::size_t
   return readers;
 }
 
-Fold fold_in_one(Connection& connection, const Projection& projection, const ScanTypes& types, Position until,
-                 const Progress& progress) {
+Fold fold_in_one(Connection& connection, const Projection& projection, const ScanTypes& types,
+                 const FoldOptions& options, Position until, const Progress& progress) {
   Fold fold(projection.spec);
   fold.set_handler(projection.handler);
   auto next_progress = std::chrono::steady_clock::now() + kProgressPause;
-  const Position chunk = projection.spec->handlers.empty() ? kChunk : kChunk / 16;
-  for (Position at = 0; at < until; at += chunk) {
+  const Position chunk = projection.spec->handlers.empty() ? options.batch : std::max(options.batch / 16, Position{1});
+  for (Position at = options.after; at < until; at += chunk) {
     fold_range(connection, fold, types, at, std::min(at + chunk, until));
     if (progress && std::chrono::steady_clock::now() >= next_progress) {
       progress(std::min(at + chunk, until), until);
@@ -126,18 +126,19 @@ Fold fold_in_one(Connection& connection, const Projection& projection, const Sca
 
 // Throws OrderMatters where the ranges cannot be joined, and any other error of one of them.
 Fold fold_apart(std::vector<std::unique_ptr<Connection>> readers, const Projection& projection, const ScanTypes& types,
-                Position until, const Progress& progress) {
+                const FoldOptions& options, Position until, const Progress& progress) {
   Workers workers;
   const auto count = static_cast<Position>(readers.size());
+  const Position share = (until - options.after) / count;
   for (Position index = 0; index < count; ++index) {
     workers.emplace_back(new Worker{std::move(readers[static_cast<std::size_t>(index)]),
                                     Fold(projection.spec, index > 0),
-                                    until / count * index,
-                                    index + 1 == count ? until : until / count * (index + 1),
+                                    options.after + share * index,
+                                    index + 1 == count ? until : options.after + share * (index + 1),
                                     {},
                                     {}});
   }
-  Team(workers, types).wait(progress, until);
+  Team(workers, types, options.batch).wait(progress, until - options.after);
   Fold fold = std::move(workers.front()->fold);
   for (std::size_t index = 1; index < workers.size(); ++index) {
     fold.merge(std::move(workers[index]->fold));
@@ -180,16 +181,16 @@ Fold fold_log(EventLog& log, const Projection& projection, const FoldOptions& op
   const Position head = log.head();
   const Position until = std::min(options.until.value_or(head), head);
   ScanTypes types = scan_types(connection, spec);
-  types.choose_way(connection, 0, until);
+  types.choose_way(connection, options.after, until);
 
   const auto fold_quickly = [&] {
     ScanTypes quick = types;
     if (!spec.uses("position")) quick.leave_out_position();
-    if (options.threads > 1 && spec.mergeable() && until >= kWorthThreads) {
+    if (options.threads > 1 && spec.mergeable() && until - options.after >= kWorthThreads) {
       auto readers = open_readers(log, static_cast<std::size_t>(options.threads));
-      if (!readers.empty()) return fold_apart(std::move(readers), projection, quick, until, progress);
+      if (!readers.empty()) return fold_apart(std::move(readers), projection, quick, options, until, progress);
     }
-    return fold_in_one(connection, projection, quick, until, progress);
+    return fold_in_one(connection, projection, quick, options, until, progress);
   };
   const auto fold = [&] {
     // What cannot be folded so is folded again, in one piece and with positions: then the first error of the log comes
@@ -200,7 +201,7 @@ Fold fold_log(EventLog& log, const Projection& projection, const FoldOptions& op
     } catch (const ProjectionError&) {
     } catch (const CorruptLog&) {
     }
-    return fold_in_one(connection, projection, types, until, progress);
+    return fold_in_one(connection, projection, types, options, until, progress);
   };
   Fold folded = fold();
   if (progress) progress(until, until);

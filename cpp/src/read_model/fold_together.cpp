@@ -24,7 +24,6 @@ namespace {
 // A batch stays in the cache of a core while one fold after the other goes through it.
 constexpr std::size_t kBatchEvents = 4096;
 constexpr std::size_t kBatchBytes = 256 * 1024;
-constexpr Position kWindow = 65'536;  // positions a read: short, so that the WAL can be checkpointed meanwhile
 constexpr auto kProgressPause = std::chrono::milliseconds(100);
 
 bool same(const FieldSpec& left, const FieldSpec& right) {
@@ -160,8 +159,8 @@ class Batch {
 
 class Reader {
  public:
-  Reader(Connection& connection, const ScanTypes& scan, const Types& types, Position until)
-      : connection_(connection), scan_(scan), types_(types), until_(until) {
+  Reader(Connection& connection, const ScanTypes& scan, const Types& types, Position window, Position until)
+      : connection_(connection), scan_(scan), types_(types), window_(window), until_(until) {
     for (const EventSpec& type : types.shared) decoders_.emplace_back(type);
   }
 
@@ -170,7 +169,7 @@ class Reader {
     struct Full {};
     batch.clear();
     while (at_ < until_ && !batch.full()) {
-      const Position window = std::min(at_ + kWindow, until_);
+      const Position window = std::min(at_ + window_, until_);
       try {
         scan_events(connection_, scan_, at_, window, [&](int type, const EventView& event) {
           if (batch.full()) throw Full();
@@ -190,6 +189,7 @@ class Reader {
   Connection& connection_;
   const ScanTypes& scan_;
   const Types& types_;
+  Position window_;
   Position until_;
   Position at_ = 0;
   std::vector<Decoder> decoders_;
@@ -349,7 +349,7 @@ std::vector<Folded> fold_together(EventLog& log, std::span<const Projection> pro
     members.emplace_back(projections[index], types.parts_of[index], projections.size());
   }
 
-  Reader reader(connection, scan, types, until);
+  Reader reader(connection, scan, types, options.batch, until);
   Batch one(types.names.size());
   Batch other(types.names.size());
   Batch* batch = &one;

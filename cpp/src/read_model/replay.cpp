@@ -16,7 +16,7 @@ Replay::Replay(EventLog& log, Projection projection, int threads, std::optional<
 Position Replay::scan(const Progress& progress, std::optional<Position> until) {
   scanned_ = log_.info();
   for (const auto& limit : {until_, until}) scanned_.head = std::min(scanned_.head, limit.value_or(scanned_.head));
-  fold_.emplace(fold_log(log_, projection_, {.threads = threads_, .until = scanned_.head}, progress));
+  fold_.emplace(fold_log(log_, projection_, {.threads = threads_, .until = scanned_.head, .batch = batch_}, progress));
   return scanned_.head;
 }
 
@@ -29,7 +29,8 @@ Position Replay::scan_together(std::span<Replay* const> replays, const Progress&
   for (Replay* replay : replays) projections.push_back(replay->projection_);
   std::vector<Folded> folded;
   try {
-    folded = fold_together(first.log_, projections, {.threads = first.threads_, .until = scanned.head}, progress);
+    folded = fold_together(first.log_, projections,
+                           {.threads = first.threads_, .until = scanned.head, .batch = first.batch_}, progress);
   } catch (const CorruptLog&) {
     return scanned.head;  // each folds by itself, so that only those fail that read this event
   }
@@ -48,6 +49,14 @@ void Replay::ensure_scanned(std::optional<Position> until) {
 }
 
 Compared Replay::compare(std::size_t limit, std::optional<Position> until) {
+  return compare_with(nullptr, limit, until);
+}
+
+Compared Replay::compare_rows(std::span<const RowKey> keys, std::size_t limit, std::optional<Position> until) {
+  return compare_with(&keys, limit, until);
+}
+
+Compared Replay::compare_with(const std::span<const RowKey>* keys, std::size_t limit, std::optional<Position> until) {
   ensure_scanned(until ? until : seen());
   Connection& connection = log_.connection();
   ReadTransaction one_state(connection);
@@ -55,7 +64,7 @@ Compared Replay::compare(std::size_t limit, std::optional<Position> until) {
   const Position reached = until ? std::min(*until, now.head) : seen();
   if (reached < scanned_.head) scan(nullptr, reached);  // what was folded is too new for these rows
   Fold fold = take_fold(reached);
-  Compared compared = find_differences(connection, fold, limit);
+  Compared compared = find_differences(connection, fold, limit, keys);
   compared.until = reached;
   fold.set_handler(nullptr);
   fold_.emplace(std::move(fold));
@@ -79,6 +88,22 @@ Written Replay::write(std::string_view spec_hash, AppendListener* inline_read_mo
     connection.prepare(sql::write_checkpoint)
         .run({std::string_view(projection_.spec->name), spec_hash, std::string_view(now.log_id), now.epoch, until});
   }
+  transaction.commit();
+  written.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - locked).count();
+  return written;
+}
+
+Written Replay::write_rows(std::span<const RowKey> keys, std::optional<Position> until) {
+  ensure_scanned(until ? until : seen());
+  Connection& connection = log_.connection();
+  Transaction transaction(connection);
+  const auto locked = std::chrono::steady_clock::now();
+  const LogInfo now = same_log("replay");
+  const Position reached = until ? std::min(*until, now.head) : seen();
+  if (reached < scanned_.head) scan(nullptr, reached);  // what was folded is too new for these rows
+  const Fold fold = take_fold(reached);
+  Written written = write_difference(connection, fold, &keys);
+  written.head = reached;
   transaction.commit();
   written.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - locked).count();
   return written;

@@ -44,7 +44,8 @@ TableSql::TableSql(const ProjectionSpec& spec) {
   for (std::size_t index = 0; index < spec.key.size() + spec.columns.size(); ++index) insert_row += index ? ", ?" : "?";
   insert_row += ")";
   if (!columns.empty()) update_row = "UPDATE " + table + " SET " + list(spec.columns, "", ", ", " = ?") + by_key;
-  delete_row = "DELETE FROM " + table + " WHERE " + list(spec.key, of_table, " AND ", " IS ?");
+  where_key = " WHERE " + list(spec.key, of_table, " AND ", " IS ?");
+  delete_row = "DELETE FROM " + table + where_key;
 }
 
 void rethrow_table_error(const ProjectionSpec& spec) {

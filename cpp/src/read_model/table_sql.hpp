@@ -14,6 +14,7 @@ struct TableSql {
   std::string select_all;  // "<keys>, <columns>" and "FROM <table>", for Connection::visit
   std::string from;
   std::string select_row;  // columns by key
+  std::string where_key;   // what follows FROM <table>; as in delete_row
   std::string insert_row;  // keys, columns
   std::string update_row;  // columns, then keys
   std::string delete_row;  // by key, which may be null: no row of a fold has such a one

@@ -4,8 +4,8 @@ The rows are made anew beside the live table, as by a replay, and held against i
 write.
 """
 
-from dataclasses import dataclass, field
-from itertools import islice
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.apps import apps
@@ -51,6 +51,8 @@ class Verified:
     differences: list[Difference]
     """The first of them."""
     repaired: Replayed | None = None
+    kinds: dict[str, int] = field(default_factory=dict)
+    """How many of each kind there are."""
 
 
 def verify(
@@ -75,44 +77,82 @@ def verify(
     if not projectors:
         raise ProjectionError(f"{model._meta.label} has neither a Projection nor a @projector: nothing makes its rows")
     models = [apps.get_model(label) for label in labels]
-    (until, *_) = _reached(models, connection)
+    (until, *_) = reached(models, connection)
     with ProjectorReplay(models, projectors, connection, progress) as replaying:
         replaying.scan(until)
         # Immediate, although nothing is kept: what the projectors write makes SQLite look for new events.
         with ImmediateAtomic(using):
-            (until, *_) = _reached(models, connection)
+            (until, *_) = reached(models, connection)
             with replaying.caught_up(until):
                 found = [_counted(each, until, connection, limit) for each in models]
         if not repair or not any(each.count for each in found):
             return found
         head, written = replaying.write()
     repaired = [Replayed(each, *counts, head) for each, counts in zip(models, written, strict=True)]
-    return [
-        Verified(each.model, each.rows, each.until, each.count, each.differences, done if each.count else None)
-        for each, done in zip(found, repaired, strict=True)
-    ]
+    return [replace(each, repaired=done if each.count else None) for each, done in zip(found, repaired, strict=True)]
 
 
 def _verify_projection(
     model: Any, connection: BaseDatabaseWrapper, threads: int, limit: int, repair: bool, progress: Progress | None
 ) -> Verified:
-    (until,) = _reached([model], connection)
+    (until,) = reached([model], connection)
     replaying = NativeReplay(model, connection, threads)
     what = f"eventfold: verify {model._meta.label}"
     native(connection, what, replaying.scan, progress, until)
     with DeferredAtomic(connection.alias):  # rows and what is known of them, of one moment
-        (until,) = _reached([model], connection)
+        (until,) = reached([model], connection)
         compared = native(connection, what, replaying.compare, limit, until)
+    verified = differences_of(model, compared)
+    if not repair or not verified.count:
+        return verified
+    repaired = native(connection, f"eventfold: repair {model._meta.label}", replaying.write)
+    after_replay(model, connection.alias)
+    return replace(verified, repaired=repaired)
+
+
+def preview(
+    model: Any,
+    using: str,
+    *,
+    threads: int = 2,
+    limit: int = 10,
+    batch: int | None = None,
+    progress: Progress | None = None,
+) -> list[Verified]:
+    """Say what replay() would write. Where rows are right as of an earlier position, what came since is among it.
+
+    Nothing is written. At most `limit` rows of each model are described. Raises what replay() raises.
+    """
+    connection = connections[using]
+    require_table(model, connection)
+    if is_projected(model):
+        native_replay = NativeReplay(model, connection, threads, batch=batch)
+        what = f"eventfold: verify {model._meta.label}"
+        native(connection, what, native_replay.scan, progress)
+        with DeferredAtomic(using):
+            head = native(connection, "eventfold: head", _core.Log.head)
+            return [differences_of(model, native(connection, what, native_replay.compare, limit, head))]
+    labels, projectors = kept_together(model._meta.label)
+    if not projectors:
+        raise ProjectionError(f"{model._meta.label} has neither a Projection nor a @projector: nothing makes its rows")
+    models = [apps.get_model(label) for label in labels]
+    with ProjectorReplay(models, projectors, connection, progress, batch) as replaying:
+        replaying.scan()
+        with ImmediateAtomic(using):
+            head = native(connection, "eventfold: head", _core.Log.head)
+            with replaying.caught_up(head):
+                return [_counted(each, head, connection, limit) for each in models]
+
+
+def differences_of(model: Any, compared: dict[str, Any]) -> Verified:
+    """Return what a native comparison found."""
     count = sum(compared[kind] for kind in (CHANGED, EXTRA, DOUBLED, MISSING))
-    repaired = None
-    if repair and count:
-        repaired = native(connection, f"eventfold: repair {model._meta.label}", replaying.write)
-        after_replay(model, connection.alias)
     differences = [Difference(*each) for each in compared["first"]]
-    return Verified(model, compared["rows"], compared["until"], count, differences, repaired)
+    kinds = {kind: compared[kind] for kind in (CHANGED, EXTRA, DOUBLED, MISSING)}
+    return Verified(model, compared["rows"], compared["until"], count, differences, kinds=kinds)
 
 
-def _reached(models: list[Any], connection: BaseDatabaseWrapper) -> list[int]:
+def reached(models: list[Any], connection: BaseDatabaseWrapper) -> list[int]:
     """Return up to which position the rows of each model follow from the events.
 
     Raises an error for rows that were not made by the present definition from this log.
@@ -121,7 +161,7 @@ def _reached(models: list[Any], connection: BaseDatabaseWrapper) -> list[int]:
     unfolded = native(connection, "eventfold: unfolded", _core.Log.unfolded)
     # what triggers or other programs recorded, the inline read models may not have seen yet
     seen = unfolded[0] if unfolded else native(connection, "eventfold: head", _core.Log.head)
-    reached = []
+    positions = []
     for model in models:
         label = model._meta.label
         require_table(model, connection)
@@ -131,12 +171,16 @@ def _reached(models: list[Any], connection: BaseDatabaseWrapper) -> list[int]:
                 f"A replay of {label} is due, since {state.problem}: run `manage.py events replay {label} "
                 f"--database {alias}`"
             )
-        reached.append(state.position if state.followed and state.position is not None else seen)
-    return reached
+        positions.append(state.position if state.followed and state.position is not None else seen)
+    return positions
 
 
 def _counted(model: Any, until: int, connection: BaseDatabaseWrapper, limit: int) -> Verified:
-    differences = shadow.differences(connection, model)
-    first = [Difference(*each) for each in islice(differences, limit)]
+    first: list[Difference] = []
+    kinds: Counter[str] = Counter()
+    for each in shadow.differences(connection, model):
+        kinds[each[0]] += 1
+        if len(first) < limit:
+            first.append(Difference(*each))
     rows = shadow.count_live_rows(connection, model)
-    return Verified(model, rows, until, len(first) + sum(1 for _ in differences), first)
+    return Verified(model, rows, until, kinds.total(), first, kinds=dict(kinds))

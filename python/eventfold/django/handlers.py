@@ -163,7 +163,7 @@ def handler_for(model: Any, alias: str, known: Mapping[str, TypeFields]) -> Hand
     return (BatchHandler if model.projection.batched else RowHandler)(model, alias, known)
 
 
-def stating_the_event(handler: Handler, model: Any) -> Callable[[Any, Any], Any]:
+def stating_the_event(handler: Callable[[Any, Any], Any], model: Any) -> Callable[[Any, Any], Any]:
     """Wrap a handler for a replay: whatever it raises becomes a ProjectionError that says at which event."""
 
     def call(rows: Any, events: Any) -> Any:

@@ -35,12 +35,13 @@ def replay_projectors(
     projectors: list[Projector],
     connection: BaseDatabaseWrapper,
     progress: Callable[[int, int], None] | None,
+    batch: int | None = None,
 ) -> tuple[int, list[tuple[int, int, int, int]]]:
     """Rebuild the read models that these projectors keep, all in one go.
 
     Return the head, and for each model rows inserted, updated, deleted and how many there are.
     """
-    with ProjectorReplay(models, projectors, connection, progress) as replaying:
+    with ProjectorReplay(models, projectors, connection, progress, batch) as replaying:
         replaying.scan()
         return replaying.write()
 
@@ -54,12 +55,13 @@ class ProjectorReplay:
         projectors: list[Projector],
         connection: BaseDatabaseWrapper,
         progress: Callable[[int, int], None] | None,
+        batch: int | None = None,
     ) -> None:
         self._models = models
         self._projectors = projectors
         self._connection = connection
         self._progress = progress
-        self._caller = _Caller(projectors, connection, progress)
+        self._caller = _Caller(projectors, connection, progress, batch or _BATCH)
         self._tables = ExitStack()
         self._scanned: dict[str, Any] = {}
 
@@ -148,7 +150,9 @@ class _Caller:
         projectors: list[Projector],
         connection: BaseDatabaseWrapper,
         progress: Callable[[int, int], None] | None,
+        batch: int,
     ) -> None:
+        self._batch = batch
         known = known_fields(connection.alias)
         self._connection = connection
         self._progress = progress
@@ -192,10 +196,10 @@ class _Caller:
     def _events(self, after: int, until: int) -> Iterator[tuple[str, int, int, str]]:
         labels = sorted(self._projectors)
         while labels and after < until:
-            read = partial(_core.Log.read, types=labels, after=after, until=until, limit=_BATCH)
+            read = partial(_core.Log.read, types=labels, after=after, until=until, limit=self._batch)
             batch: list[Any] = native(self._connection, "eventfold: read", read)
             for position, _, label, data, _, _, created, _ in batch:
                 yield label, position, created, data
-            if len(batch) < _BATCH:
+            if len(batch) < self._batch:
                 return
             after = batch[-1][0]

@@ -57,9 +57,12 @@ def is_projected(model: Any) -> bool:
     return issubclass(model, ReadModel) and model.projection is not None
 
 
-def replay(model: Any, using: str, threads: int = 2, progress: Progress | None = None) -> list[Replayed]:
+def replay(
+    model: Any, using: str, threads: int = 2, progress: Progress | None = None, batch: int | None = None
+) -> list[Replayed]:
     """Rebuild a read model from the whole log of a database, and bring the live table to it in one transaction.
 
+    `batch` is how many events (for a projector) or positions are read at a time.
     Read models that a projector keeps together are rebuilt together: there is one Replayed for each. Readers see the
     old rows until then. `progress(done, total)`, in positions, is called about ten times a second; what it raises ends
     the replay with the live tables as they were. Raises ProjectionError, CorruptLog, WrongLog.
@@ -68,12 +71,12 @@ def replay(model: Any, using: str, threads: int = 2, progress: Progress | None =
     native(connection, "eventfold: head", _core.Log.head)  # without a log that is what is missing
     require_table(model, connection)
     if is_projected(model):
-        return [_replay_projection(model, connection, threads, progress)]
+        return [_replay_projection(model, connection, threads, progress, batch)]
     labels, projectors = kept_together(model._meta.label)
     if not projectors:
         raise ProjectionError(f"{model._meta.label} has neither a Projection nor a @projector: nothing makes its rows")
     models = [apps.get_model(label) for label in labels]
-    head, written = replay_projectors(models, projectors, connection, progress)
+    head, written = replay_projectors(models, projectors, connection, progress, batch)
     return [Replayed(each, *counts, head) for each, counts in zip(models, written, strict=True)]
 
 
@@ -103,7 +106,7 @@ def in_one_reading(models: list[Any]) -> list[list[Any]]:
 
 
 def replay_together(
-    models: list[Any], using: str, threads: int = 2, progress: Progress | None = None
+    models: list[Any], using: str, threads: int = 2, progress: Progress | None = None, batch: int | None = None
 ) -> Iterator[Replayed | Failure]:
     """Rebuild a group of in_one_reading(): the log is read once, then each table gets what differs.
 
@@ -112,7 +115,7 @@ def replay_together(
     """
     if len(models) == 1 or not all(map(is_projected, models)):
         try:
-            yield from replay(models[0], using, threads, progress)
+            yield from replay(models[0], using, threads, progress, batch)
         except EventfoldError as error:
             yield Failure(models[0], error)
         return
@@ -125,7 +128,7 @@ def replay_together(
         except ProjectionError as error:
             yield Failure(model, error)
         else:
-            ready.append(NativeReplay(model, connection, threads, known))
+            ready.append(NativeReplay(model, connection, threads, known, batch))
     native(connection, "eventfold: replay", _scan_together, ready, progress)
     while ready:
         replaying = ready.pop(0)  # its rows are not kept longer than they are needed
@@ -149,9 +152,9 @@ def require_table(model: Any, connection: BaseDatabaseWrapper) -> None:
 
 
 def _replay_projection(
-    model: Any, connection: BaseDatabaseWrapper, threads: int, progress: Progress | None
+    model: Any, connection: BaseDatabaseWrapper, threads: int, progress: Progress | None, batch: int | None
 ) -> Replayed:
-    replaying = NativeReplay(model, connection, threads)
+    replaying = NativeReplay(model, connection, threads, batch=batch)
     native(connection, f"eventfold: replay {model._meta.label}", replaying.scan, progress)
     return _written(replaying, connection)
 
@@ -168,11 +171,17 @@ class NativeReplay:
     """The replay of one read model that has a Projection. Each method is called through the gate."""
 
     def __init__(
-        self, model: Any, connection: BaseDatabaseWrapper, threads: int, known: dict[str, Any] | None = None
+        self,
+        model: Any,
+        connection: BaseDatabaseWrapper,
+        threads: int,
+        known: dict[str, Any] | None = None,
+        batch: int | None = None,
     ) -> None:
         self.model = model
         self._alias = connection.alias
         self._threads = threads
+        self._batch = batch
         self._compiled = compile_model(model, connection.alias, known)
         self._replay: _core.Replay | None = None
 
@@ -180,6 +189,8 @@ class NativeReplay:
         """Return the native replay, which has yet to scan."""
         handler = self._compiled.handler and stating_the_event(self._compiled.handler, self.model)
         self._replay = _core.Replay(log, self._compiled.spec, handler, self._threads)
+        if self._batch is not None:
+            self._replay.read_at_a_time(self._batch)
         return self._replay
 
     def scan(self, log: _core.Log, progress: Progress | None = None, until: int | None = None) -> int:

@@ -57,7 +57,7 @@ def verify_read_models(command: BaseCommand, models: list[Any], options: dict[st
 def _write(command: BaseCommand, verified: Verified) -> None:
     label = verified.model._meta.label
     for difference in verified.differences:
-        command.stdout.write(f"{label} {_described(difference, verified.model)}")
+        command.stdout.write(f"{label} {described(difference, verified.model)}")
     rows = f"{label}: {verified.rows:,} row{'s' * (verified.rows != 1)}"
     if not verified.count:
         command.stdout.write(f"{rows}, all as the log says")
@@ -73,7 +73,8 @@ def _write(command: BaseCommand, verified: Verified) -> None:
         )
 
 
-def _described(difference: Difference, model: Any) -> str:
+def described(difference: Difference, model: Any) -> str:
+    """Return which row differs, and how."""
     names = {field.column: field.name for field in model._meta.concrete_fields}
     parts = [value if isinstance(value, str) else shown(value) for value in difference.key.values()]
     key = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
