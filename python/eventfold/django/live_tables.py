@@ -20,6 +20,7 @@ from eventfold.django.exceptions import LogNotFound
 from eventfold.django.following.checkpoints import run
 from eventfold.django.gate import native
 from eventfold.django.handlers import stating_the_event
+from eventfold.django.read_models import lifecycle_of
 from eventfold.django.temporary_table import TemporaryTable, drop_what_was_put_away, put_away
 
 _STATE = "eventfold_live"
@@ -35,7 +36,7 @@ _writes_to = r'\b(?:INTO|UPDATE|FROM)\s+(?:main\.)?["`\[]?{name}\b'
 @cache
 def are_declared() -> bool:
     """Whether there is any live read model."""
-    return any(model.projection.lifecycle == "live" for model in registry.projected_models())
+    return any(lifecycle_of(model) == "live" for model in registry.projected_models())
 
 
 def prepare(connection: Any, sql: str, *, in_migration: bool) -> None:

@@ -14,6 +14,7 @@ class BookList(ReadModel):
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from inspect import getattr_static
 from typing import Any
 
 from django.core.checks import CheckMessage
@@ -203,6 +204,14 @@ class Declaration:
         """Whether some of its event types are given by a pattern."""
         return any(map(is_pattern, self._sources()))
 
+    def may_read(self, labels: Iterable[str]) -> bool:
+        """Whether it reads one of these event types, as far as can be said before patterns are looked up."""
+        for source in self._sources():
+            wanted = label_of(source)
+            if any(label.startswith(wanted[:-1]) if is_pattern(source) else label == wanted for label in labels):
+                return True
+        return False
+
     def key_source(self, name: str) -> tuple[Any, str | None]:
         """Return the events' field or expression that a key is made of, and the unit to which it is cut, if it is."""
         return self.key_sources.get(name, (name, None))
@@ -277,13 +286,25 @@ class _ByPattern:
     """A declaration with patterns: what they stand for is looked up when it is asked for, since classes may come."""
 
     def __init__(self, declaration: Declaration) -> None:
-        self._declaration = declaration
+        self.declaration = declaration
 
     def __get__(self, instance: Any, owner: Any) -> Declaration:
         from eventfold.django.wildcards import expanded
 
-        declaration: Declaration = expanded(owner, self._declaration)
+        declaration: Declaration = expanded(owner, self.declaration)
         return declaration
+
+
+def as_declared(model: Any) -> Declaration | None:
+    """Return a model's Projection, its patterns as they stand: some classes may be half made."""
+    found = getattr_static(model, "projection", None)
+    return found.declaration if isinstance(found, _ByPattern) else found
+
+
+def lifecycle_of(model: Any) -> str | None:
+    """Return the lifecycle of a read model; None if it has no Projection."""
+    declaration = as_declared(model)
+    return declaration.lifecycle if declaration else None
 
 
 class ReadModel(models.Model, metaclass=ReadModelBase):

@@ -10,7 +10,7 @@ from django.db import connections, router
 from eventfold import _core
 from eventfold.django.declared import declared_models
 from eventfold.django.handlers import Handler, handler_for
-from eventfold.django.read_models import ReadModel
+from eventfold.django.read_models import ReadModel, as_declared, lifecycle_of
 from eventfold.django.specification import as_text, hash_of, specification
 from eventfold.django.type_fields import TypeFields
 from eventfold.errors import WrongLog
@@ -37,7 +37,7 @@ def projected_models() -> tuple[Any, ...]:
     return tuple(
         model
         for model in declared_models()
-        if issubclass(model, ReadModel) and model.projection is not None and not model._meta.proxy
+        if issubclass(model, ReadModel) and as_declared(model) is not None and not model._meta.proxy
     )
 
 
@@ -54,7 +54,7 @@ def handled_labels() -> frozenset[str]:
     return frozenset(
         label
         for model in projected_models()
-        if model.projection.lifecycle == "inline"
+        if lifecycle_of(model) == "inline"
         for label in model.projection.handled_labels()
     )
 
@@ -66,12 +66,12 @@ def has_python_handlers(event: Any) -> bool:
 
 def models_of(alias: str) -> list[Any]:
     """Return the read models whose rows are kept in a database."""
-    return [model for model in _on(alias) if model.projection.lifecycle != "live"]
+    return [model for model in _on(alias) if lifecycle_of(model) != "live"]
 
 
 def live_models_of(alias: str) -> list[Any]:
     """Return the read models whose rows are folded when they are asked for."""
-    return [model for model in _on(alias) if model.projection.lifecycle == "live"]
+    return [model for model in _on(alias) if lifecycle_of(model) == "live"]
 
 
 def _on(alias: str) -> list[Any]:

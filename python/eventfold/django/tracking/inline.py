@@ -24,6 +24,7 @@ from eventfold.django import registry as read_models
 from eventfold.django.connection import present_log
 from eventfold.django.exceptions import as_django_error
 from eventfold.django.gate import own_wrappers
+from eventfold.django.read_models import as_declared
 from eventfold.django.tracking.event_types import tracked_labels
 from eventfold.django.tracking.follow import follow, wanted_on
 from eventfold.django.tracking.listeners import listened
@@ -62,11 +63,8 @@ def connect() -> None:
 def is_read() -> bool:
     """Whether a read model reads events of tracked models."""
     tracked = tracked_labels()
-    return any(
-        tracked & model.projection.labels()
-        for model in read_models.projected_models()
-        if model.projection.lifecycle != "live"
-    )
+    declared = filter(None, map(as_declared, read_models.projected_models()))
+    return any(each.may_read(tracked) for each in declared if each.lifecycle != "live")
 
 
 def is_followed() -> bool:
