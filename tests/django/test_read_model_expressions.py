@@ -33,7 +33,13 @@ LINES = [
 
 
 def all_rows():
-    return {model.__name__: sorted(model.objects.values_list(), key=repr) for model in MODELS}
+    """All rows, without the numbers that the database gives out."""
+
+    def fields(model):
+        own = [field.attname for field in model._meta.concrete_fields]
+        return [name for name in own if name != "id" or name in model.projection.key]
+
+    return {model.__name__: sorted(model.objects.values_list(*fields(model)), key=repr) for model in MODELS}
 
 
 def replayed():
@@ -175,6 +181,10 @@ def test_living_through_events_and_replaying_them_give_the_same_rows(db):
     assert all(lived.values())
     call_command("events", "verify", *(model._meta.label for model in MODELS), verbosity=0)
     replayed()
+    assert all_rows() == lived
+    for model in MODELS:
+        model.objects.all().delete()
+    call_command("events", "replay", *(model._meta.label for model in MODELS), verbosity=0)
     assert all_rows() == lived
 
 
