@@ -204,6 +204,17 @@ def test_all_rows_of_an_event_of_several_wait_for_it(alias):
 
 
 @both
+def test_all_of_its_rows_wait_also_where_the_first_of_them_fails_natively(alias):
+    for alerts, text, size in (([1], "a", 2**63 - 1), ([1, 2], "b", 5), ([2], "c", 1), ([3], "d", 1)):
+        Paged.objects.using(alias).create(alerts=alerts, text=text, size=size)
+    follow("alerts.PagedAlert", database=alias)
+    assert texts(alias, PagedAlert) == {1: "a", 3: "d"}
+    first, second = of("alerts.PagedAlert", alias).values()
+    assert "64 bits" in first.error and first.keys == {"[1]", "[2]"}
+    assert second.waits
+
+
+@both
 def test_they_are_listed_and_shown_with_their_events(alias):
     poison.add("x")
     for text in "xa":

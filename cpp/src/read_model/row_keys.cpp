@@ -5,9 +5,8 @@
 
 namespace eventfold {
 
-// Each event is folded alone, into no row that is there: what a key is cut to, and which conditions hold, is known to
-// the fold and nobody else. It takes the key first, so that an event which cannot be folded concerns its row all the
-// same.
+// Each event is folded alone, into no row that is there: what a key is made of is known to the fold and nobody else. It
+// takes the key first, so that an event which cannot be folded concerns its row all the same.
 std::vector<EventKeys> keys_of_events(EventLog& log, const std::shared_ptr<const ProjectionSpec>& spec, Position after,
                                       Position until) {
   Connection& connection = log.connection();

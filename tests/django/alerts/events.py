@@ -38,3 +38,4 @@ class Paged(Event):
 
     alerts = models.JSONField(blank=True)
     text = models.CharField(max_length=20)
+    size = models.BigIntegerField(default=0)

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models.functions import TruncHour
 
-from eventfold.django import Count, Each, ReadModel, on, on_batch
+from eventfold.django import Count, Each, ReadModel, Sum, on, on_batch
 from tests.django.alerts.events import Closed, Hushed, Paged, Rang, Silenced, Told
 
 poison: set[str] = set()
@@ -137,6 +137,8 @@ class Hour(ReadModel):
 class PagedAlert(Alert):
     """An event of several rows, which may fail."""
 
+    size = models.BigIntegerField(default=0)
+
     class Projection:
         lifecycle = "async"
         on_error = "skip"
@@ -144,6 +146,7 @@ class PagedAlert(Alert):
         key = "alert"
         alert = Each("alerts")
         rang = Count(Paged)
+        size = Sum(Paged, "size")
         note = on(Paged)(note)
 
 

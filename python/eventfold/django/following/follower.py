@@ -1,5 +1,6 @@
 """Folding one read model after the commit, in batches."""
 
+import json
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -20,6 +21,7 @@ from eventfold.django.following.turns import LEASE_MS, Follows, Step
 from eventfold.django.gate import native
 from eventfold.django.handlers import stating_the_event
 from eventfold.django.registry import compile_model
+from eventfold.django.specification import as_text
 from eventfold.django.tracking.pace import Pace
 from eventfold.django.transactions import ImmediateAtomic
 from eventfold.errors import ProjectionError, WrongLog
@@ -163,7 +165,7 @@ class Follower(Follows):
 
     def _events(self, after: int, until: int) -> Iterator[tuple[int, frozenset[str]]]:
         """The events of a range that concern a row, and the keys of their rows."""
-        find = partial(_core.keys_of_events, spec=self._compiled.spec, after=after, until=until)
+        find = partial(_core.keys_of_events, spec=keys_only(self._compiled.spec), after=after, until=until)
         for position, keys in native(self._connection, f"eventfold: keys {self.label}", find):
             yield position, frozenset(map(key_text, keys))
 
@@ -176,6 +178,15 @@ class Follower(Follows):
             return Step.FOLDED
         text = str(error) if isinstance(error, ProjectionError) else f"{type(error).__name__}: {error}"
         return self._fails(after, until, text)
+
+
+def keys_only(spec: str) -> str:
+    """Return a specification that finds the same rows, and whose operations can never fail."""
+    found = json.loads(spec)
+    counted = [[label, None] for label in found["events"]]
+    column = {"kind": "integer", "op": "count", "from": counted, "cleared_by": [], "initial": 0}
+    found.update(columns=[{"column": "eventfold_events", **column}], delete_on=[], handlers=[], batched=False)
+    return as_text(found)
 
 
 def due_message(label: str, problem: str, alias: str) -> str:
