@@ -4,12 +4,13 @@ Both are timed as the command, in a process that has Django loaded. The ORM's wa
 as many events a row, in a smaller table.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.django_project.start import settle, start
-from benchmarks.measure import Row, Scale, at_rate, compare, faster, race, timed, within
+from benchmarks.measure import Row, Scale, at_most, at_rate, compare, faster, race, timed, within
 from benchmarks.titles import make_titled_log, titled
 
 EVENTS = 1_000_000
@@ -23,10 +24,11 @@ def run(folder: Path, scale: Scale) -> list[Row]:
     path = folder / "replay.db"
     start(path)
     from django.core.management import CommandError, call_command
-    from django.db import connection
+    from django.db import connection, transaction
 
     from benchmarks.django_project.library.models import PlainCatalogue
     from benchmarks.django_project.library.read_models import Catalogue
+    from eventfold.django.replay import replay as rebuild_alone
 
     events, sample = scale(EVENTS), scale(SAMPLE)
     _load_sample(sample)
@@ -60,6 +62,25 @@ def run(folder: Path, scale: Scale) -> list[Row]:
 
         return measure
 
+    def lock() -> float:
+        """For how many milliseconds others cannot write, where one row in a hundred differs."""
+        execute("UPDATE library_catalogue SET n = n + 1 WHERE book % 100 = 0")
+        settle()
+        (done,) = rebuild_alone(Catalogue, "default")
+        assert done.updated > 0
+        return done.seconds * 1000
+
+    def refill() -> float:
+        """The same, where all rows are deleted and written again, as from a table that was filled beside."""
+        execute("DROP TABLE IF EXISTS beside")
+        execute("CREATE TABLE beside AS SELECT * FROM library_catalogue")
+        settle()
+        started = time.perf_counter()
+        with transaction.atomic():
+            execute("DELETE FROM library_catalogue")
+            execute("INSERT INTO library_catalogue SELECT * FROM beside")
+        return (time.perf_counter() - started) * 1000
+
     def by_orm(rebuild: Callable[[], None]) -> Callable[[], float]:
         def measure() -> float:
             execute("DELETE FROM library_plaincatalogue")
@@ -78,12 +99,14 @@ def run(folder: Path, scale: Scale) -> list[Row]:
         by_orm(row_by_row),
         by_orm(folded_in_python),
     )
+    held, refilled = race(scale.rounds(ROUNDS), lock, refill)
     assert dict(Catalogue.objects.values_list("book", "n")) == _counts(path)
     assert PlainCatalogue.objects.count() > 0
     return [
         at_rate("replay 1 M into an empty table", empty, "ORM, row by row (sample)", one_by_one, 2_000_000),
         faster("replay 1 M into an empty table", empty, "ORM, row by row (sample)", one_by_one, 50),
         compare("replay 1 M into an empty table", empty, "ORM read, dict, bulk_create (sample)", in_bulk),
+        at_most("writers wait, 100 k rows, 1 % differ", held, "rows deleted and written again", refilled, 50, unit="ms"),
         compare("replay 1 M, no row differs", right, "ORM, row by row (sample)", one_by_one),
         compare("replay 1 M, each row differs", wrong, "ORM, row by row (sample)", one_by_one),
         within("verify 1 M, no row differs", verified, "replay 1 M, no row differs", right, 1.5),

@@ -298,6 +298,8 @@ class Fold {
   // is asked for, so not from several threads at once).
   CellView column(std::size_t row, std::size_t column) const;
   std::optional<std::size_t> find(std::span<const CellView> key) const;
+  // Whether any event was of this key, be its row there or not.
+  bool knows(std::span<const CellView> key) const;
 
  private:
   class Impl;

@@ -150,6 +150,11 @@ class Replay {
  private:
   // Folds, unless that has been done; throws what failed then.
   void ensure_scanned(std::optional<Position> until = {});
+  // Compares while others write. None: there is too much that differs, or others are locked out anyway.
+  struct Ahead;
+  std::optional<Ahead> compare_ahead(std::string_view spec_hash);
+  // Within the transaction. None: the whole table must be compared after all.
+  std::optional<Written> write_ahead(const Ahead& ahead, Position until);
   // Folds what was appended since, while others write: little is left to be done with the lock held.
   void catch_up();
   // The fold as of a position, with the handler that it was folded by; whatever fails, there is none afterwards.

@@ -620,6 +620,7 @@ CellView Fold::key(std::size_t row, std::size_t part) const { return impl_->tabl
 CellView Fold::column(std::size_t row, std::size_t column) const {
   return stored(impl_->spec->columns[column], impl_->table.column(row, column));
 }
+bool Fold::knows(std::span<const CellView> key) const { return impl_->table.find(key) != Table::kNone; }
 std::optional<std::size_t> Fold::find(std::span<const CellView> key) const {
   const std::uint32_t row = impl_->table.find(key);
   if (row == Table::kNone || !alive(row)) return std::nullopt;

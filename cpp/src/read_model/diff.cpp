@@ -220,6 +220,38 @@ std::vector<RowKey> without_repetitions(const ProjectionSpec& spec, std::span<co
   return found;
 }
 
+RowKey key_of(const Fold& fold, std::size_t row) {
+  RowKey key;
+  for (std::size_t part = 0; part < fold.spec().key.size(); ++part) key.push_back(owned(fold.key(row, part)));
+  return key;
+}
+
+// As many keys as are worth looking up one by one.
+class Keys : public Differences {
+ public:
+  struct TooMany {};
+
+  Keys(const Fold& fold, std::size_t most) : fold_(fold), most_(most) {}
+
+  void changed(std::size_t row, std::size_t, std::span<const Value>) override { add(key_of(fold_, row)); }
+  void extra(std::span<const CellView> key) override {
+    RowKey parts;
+    for (const CellView& part : key) parts.push_back(owned(part));
+    add(std::move(parts));
+  }
+  void doubled(std::size_t row, std::span<const CellView>) override { add(key_of(fold_, row)); }
+  void add(RowKey key) {
+    if (keys.size() == most_) throw TooMany();
+    keys.push_back(std::move(key));
+  }
+
+  std::vector<RowKey> keys;
+
+ private:
+  const Fold& fold_;
+  std::size_t most_;
+};
+
 void sort_by_key(const Fold& fold, std::vector<std::size_t>& rows) {
   const std::size_t parts = fold.spec().key.size();
   std::sort(rows.begin(), rows.end(), [&](std::size_t left, std::size_t right) {
@@ -266,6 +298,21 @@ Compared find_differences(Connection& connection, const Fold& fold, std::size_t 
   for (const std::size_t row : missing) report.missing(row);
   report.compared.rows = comparison.rows();
   return std::move(report.compared);
+}
+
+std::optional<std::vector<RowKey>> find_differing(Connection& connection, const Fold& fold, std::size_t most) {
+  const TableSql sql(fold.spec());
+  Keys keys(fold, most);
+  Comparison comparison(fold, keys);
+  try {
+    read_table(connection, fold.spec(), sql, nullptr, comparison);
+    for (std::size_t row = 0; row < fold.slots(); ++row) {
+      if (comparison.misses(row)) keys.add(key_of(fold, row));
+    }
+  } catch (const Keys::TooMany&) {
+    return std::nullopt;
+  }
+  return std::move(keys.keys);
 }
 
 Written write_difference(Connection& connection, const Fold& fold, const std::span<const RowKey>* keys) {

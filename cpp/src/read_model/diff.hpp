@@ -1,7 +1,9 @@
 // A live table beside the rows of a fold: what differs is found in one reading of the table, and told or mended.
 #pragma once
 
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "eventfold/connection.hpp"
 #include "eventfold/projection.hpp"
@@ -15,6 +17,8 @@ namespace eventfold {
 // The memory for it does not grow with what differs. `until` is left to the caller.
 Compared find_differences(Connection& connection, const Fold& fold, std::size_t limit,
                           const std::span<const RowKey>* keys = nullptr);
+// The keys of all rows that differ, each once; none if there are more than `most`.
+std::optional<std::vector<RowKey>> find_differing(Connection& connection, const Fold& fold, std::size_t most);
 // Writes only what differs.
 Written write_difference(Connection& connection, const Fold& fold, const std::span<const RowKey>* keys = nullptr);
 

@@ -71,9 +71,39 @@ Compared Replay::compare_with(const std::span<const RowKey>* keys, std::size_t l
   return compared;
 }
 
+// What the live table lacks, found while others may write, and what must still be so for it to hold.
+struct Replay::Ahead {
+  std::vector<RowKey> keys;
+  Position head;
+  std::int64_t data_version;
+  std::optional<Position> kept_from;  // see kept_by()
+};
+
+namespace {
+
+std::int64_t data_version(Connection& connection) {
+  Statement& statement = connection.prepare("PRAGMA data_version");
+  ResetGuard guard(statement);
+  statement.bind({});
+  return statement.step() ? statement.column(0).integer : 0;
+}
+
+// The checkpoint, if others keep the rows by this same definition. While it stays so they bring no row to what it was
+// between two events that were there before, and change none but those that later events are about.
+std::optional<Position> kept_by(Connection& connection, std::string_view name, std::string_view spec_hash) {
+  Statement& statement =
+      connection.prepare("SELECT position FROM eventfold_read_model WHERE name = ? AND spec_hash = ? AND due = 0");
+  ResetGuard guard(statement);
+  statement.bind({name, spec_hash});
+  if (!statement.step()) return std::nullopt;
+  return statement.column(0).integer;
+}
+
+}  // namespace
+
 Written Replay::write(std::string_view spec_hash, AppendListener* inline_read_models) {
   ensure_scanned();
-  if (!until_) catch_up();
+  const std::optional<Ahead> ahead = compare_ahead(spec_hash);
   Connection& connection = log_.connection();
   Transaction transaction(connection);
   const auto locked = std::chrono::steady_clock::now();
@@ -81,16 +111,90 @@ Written Replay::write(std::string_view spec_hash, AppendListener* inline_read_mo
     log_.fold_pending(inline_read_models);  // else the next append would fold once more what is in these rows
   const LogInfo now = same_log("replay");
   const Position until = until_ ? scanned_.head : now.head;
-  const Fold fold = take_fold(until);
-  Written written = write_difference(connection, fold);
-  written.head = until;
+  std::optional<Written> written;
+  if (ahead && (data_version(connection) == ahead->data_version ||
+                (ahead->kept_from && ahead->kept_from == kept_by(connection, projection_.spec->name, spec_hash)))) {
+    written = write_ahead(*ahead, until);
+  }
+  if (!written) written = write_difference(connection, take_fold(until));
+  written->head = until;
   if (!until_) {
     connection.prepare(sql::write_checkpoint)
         .run({std::string_view(projection_.spec->name), spec_hash, std::string_view(now.log_id), now.epoch, until});
   }
   transaction.commit();
-  written.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - locked).count();
-  return written;
+  fold_.reset();
+  written->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - locked).count();
+  return *written;
+}
+
+std::optional<Replay::Ahead> Replay::compare_ahead(std::string_view spec_hash) {
+  constexpr std::size_t kMost = 20'000;
+  Connection& connection = log_.connection();
+  if (until_ || connection.in_transaction()) return std::nullopt;
+  catch_up();
+  ReadTransaction one_state(connection);
+  const LogInfo now = same_log("replay");
+  Fold fold = take_fold(now.head);
+  fold.set_handler(nullptr);
+  fold_.emplace(std::move(fold));
+  auto keys = find_differing(connection, *fold_, kMost);
+  if (!keys) return std::nullopt;
+  // events that are there, and that the inline read models have not seen, others might fold in pieces
+  const auto kept_from = log_.unfolded() ? std::nullopt : kept_by(connection, projection_.spec->name, spec_hash);
+  return Ahead{std::move(*keys), now.head, data_version(connection), kept_from};
+}
+
+std::optional<Written> Replay::write_ahead(const Ahead& ahead, Position until) {
+  Connection& connection = log_.connection();
+  const Fold& fold = *fold_;
+  // what was appended since is folded beside, as by an append: so it is known which rows it is about
+  Fold since(projection_.spec);
+  since.set_handler(projection_.handler);
+  since.set_loader([&](std::span<const CellView> key, std::vector<CellView>& columns) {
+    const auto row = fold.find(key);
+    if (!row) return false;
+    columns.clear();
+    for (std::size_t column = 0; column < fold.spec().columns.size(); ++column) {
+      columns.push_back(fold.column(*row, column));
+    }
+    return true;
+  });
+  fold_range(connection, since, scan_types(connection, *projection_.spec), ahead.head, until);
+  std::vector<RowKey> touched;
+  std::vector<CellView> key;
+  std::int64_t rows = static_cast<std::int64_t>(fold.size());
+  for (std::size_t row = 0; row < since.slots(); ++row) {
+    RowKey& parts = touched.emplace_back();
+    key.clear();
+    for (std::size_t part = 0; part < fold.spec().key.size(); ++part) {
+      const CellView cell = since.key(row, part);
+      key.push_back(cell);
+      parts.push_back({cell, std::string(cell.view())});
+    }
+    rows += (since.alive(row) ? 1 : 0) - (fold.find(key) ? 1 : 0);
+  }
+  std::vector<RowKey> others;
+  for (const RowKey& each : ahead.keys) {
+    key.clear();
+    for (const OwnedCell& part : each) key.push_back(part.view());
+    if (!since.knows(key)) others.push_back(each);
+  }
+  try {
+    Transaction part(connection);
+    const std::span<const RowKey> wanted_since(touched);
+    const std::span<const RowKey> wanted(others);
+    Written written = write_difference(connection, since, &wanted_since);
+    const Written more = write_difference(connection, fold, &wanted);
+    part.commit();
+    written.inserted += more.inserted;
+    written.updated += more.updated;
+    written.deleted += more.deleted;
+    written.rows = rows;
+    return written;
+  } catch (const ProjectionError&) {
+    return std::nullopt;  // rows of both have exchanged unique values, or somebody wrote by hand: all are compared
+  }
 }
 
 Written Replay::write_rows(std::span<const RowKey> keys, std::optional<Position> until) {
@@ -112,7 +216,6 @@ Written Replay::write_rows(std::span<const RowKey> keys, std::optional<Position>
 void Replay::catch_up() {
   constexpr int kRounds = 5;  // each is shorter than the one before, unless appends are faster than the fold
   constexpr Position kFew = 64;
-  if (log_.connection().in_transaction()) return;  // others are locked out already, or for long
   for (int round = 0; round < kRounds; ++round) {
     const Position head = same_log("replay").head;
     if (head - scanned_.head <= kFew) return;
