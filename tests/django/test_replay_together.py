@@ -6,7 +6,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
-from eventfold import EventLog
+from eventfold import EventLog, NewEvent
+from eventfold.django.read_model_state import state_of
 from eventfold.django.replay import Failure, in_one_reading, replay, replay_together
 from eventfold.django.test_databases import empty_log
 from eventfold.errors import CorruptLog, ProjectionError, WrongLog
@@ -136,6 +137,44 @@ def test_what_another_program_appended_is_folded_once_by_each():
     assert Place.objects.get(shelf="q").taken == 2
     assert Clearing.objects.get(shelf="r").times == 3
     assert all(done.updated == 0 for done in outcomes(Place, Clearing).values())
+
+
+@on_disk
+@pytest.mark.parametrize("models", [[Place, Clearing], [Clearing]])
+def test_much_that_another_program_appended_is_folded_in_pieces_and_once(models, monkeypatch):
+    monkeypatch.setattr("eventfold.django.replay._MUCH", 7)
+    given_some_events()
+    diary = rows(Diary)
+    with EventLog(connection.settings_dict["NAME"]) as log:
+        log.append([NewEvent("shelves.Taken", {"shelf": "a", "row": 1, "by": "ann"}) for _ in range(30)])
+        log.append([NewEvent("shelves.Cleared", {"shelf": "r", "row": 1}) for _ in range(30)])
+    for model in models:
+        by_hand(model).update(**{"stored" if model is Place else "times": 99})
+    assert not [done for done in outcomes(*models).values() if isinstance(done, Failure)]
+    assert rows(Diary) != diary  # the others have seen them
+    Cleared.objects.create(shelf="r", row=1)
+    assert Place.objects.get(shelf="a").taken == 31
+    assert Place.objects.get(shelf="a").stored == 2
+    assert Clearing.objects.get(shelf="r").times == 31
+    assert state_of(Clearing, "default").problem == ""
+    for model in (Place, Clearing, Diary):
+        assert outcomes(model)[model].updated == 0
+
+
+@on_disk
+def test_a_replay_that_dies_before_it_has_written_such_events_is_due(monkeypatch):
+    monkeypatch.setattr("eventfold.django.replay._MUCH", 7)
+    given_some_events()
+    with EventLog(connection.settings_dict["NAME"]) as log:
+        log.append([NewEvent("shelves.Cleared", {"shelf": "r", "row": 1}) for _ in range(30)])
+    replaying = replay_together([Place, Clearing], "default")
+    next(replaying)
+    replaying.close()  # as if it had been killed
+    assert state_of(Place, "default").problem == ""
+    assert state_of(Clearing, "default").problem == "events were loaded past it, or its rows were deleted"
+    outcomes(Clearing)
+    assert Clearing.objects.get(shelf="r").times == 30
+    assert state_of(Clearing, "default").problem == ""
 
 
 MODELS = """

@@ -125,18 +125,18 @@ def is_compiled(alias: str) -> bool:
     return alias in _compiled
 
 
-def compiled_beside(replayed: Any, alias: str) -> _core.ReadModels | None:
-    """Return the read models that must see new events when another one is replayed; None if there are none.
+def compiled_beside(replayed: list[Any], alias: str) -> _core.ReadModels | None:
+    """Return the read models that must see new events when others are replayed; None if there are none.
 
-    Left out are the replayed one itself, whose rows may be such that nothing can be added to them, and those that wait
-    for a replay of their own: rows of another log, or no table yet.
+    Left out are the replayed ones themselves, whose rows may be such that nothing can be added to them, and those that
+    wait for a replay of their own: rows of another log, or no table yet.
     """
     foreign = _rows_of_another_log(alias)
     tables = {name for (name,) in _rows(alias, "SELECT name FROM sqlite_master WHERE type = 'table'")}
     others = [
         model
         for model in models_of(alias)
-        if model is not replayed and model._meta.label not in foreign and model._meta.db_table in tables
+        if model not in replayed and model._meta.label not in foreign and model._meta.db_table in tables
     ]
     return _compile(others, alias)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.apps import apps
@@ -9,17 +10,20 @@ from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from eventfold import _core
+from eventfold.django.derived_rows import make_due
 from eventfold.django.event_views import table_names
 from eventfold.django.gate import native
 from eventfold.django.handlers import stating_the_event
 from eventfold.django.projector_replay import replay_projectors
 from eventfold.django.projectors import kept_together, labels_with_projectors
 from eventfold.django.read_models import ReadModel
-from eventfold.django.registry import compile_model, compiled_beside, known_fields, models_of
+from eventfold.django.registry import compile_model, compiled_beside, followed_labels, known_fields, models_of
+from eventfold.django.transactions import ImmediateAtomic
 from eventfold.errors import EventfoldError, ProjectionError
 
 Progress = Callable[[int, int], None]
 _MOST_TOGETHER = 32  # the rows of all of them are in memory at once
+_MUCH = 10_000  # events that are folded in one transaction, some 10 ms for each read model
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,7 @@ def replay_together(
         else:
             ready.append(NativeReplay(model, connection, threads, known, batch))
     native(connection, "eventfold: replay", _scan_together, ready, progress)
+    fold_much_that_is_new([each.model for each in ready], connection)
     while ready:
         replaying = ready.pop(0)  # its rows are not kept longer than they are needed
         try:
@@ -156,7 +161,33 @@ def _replay_projection(
 ) -> Replayed:
     replaying = NativeReplay(model, connection, threads, batch=batch)
     native(connection, f"eventfold: replay {model._meta.label}", replaying.scan, progress)
+    fold_much_that_is_new([model], connection)
     return _written(replaying, connection)
+
+
+def fold_much_that_is_new(models: list[Any], connection: BaseDatabaseWrapper) -> None:
+    """Let the other inline read models see what programs without Django appended, where that is much, in pieces.
+
+    A write does this in its own transaction, since no event may be folded twice: a million of them would keep others
+    waiting. `models`, which are about to be written, are left out, and marked as due until they are: nothing is lost if
+    that never comes.
+    """
+    from eventfold.django.tracking.follow import wanted_on  # which needs the registry of read models
+
+    unfolded = native(connection, "eventfold: unfolded", _core.Log.unfolded)
+    if unfolded is None or unfolded[1] - unfolded[0] <= _MUCH or connection.in_atomic_block:
+        return
+    if wanted_on(connection) is not None:
+        return  # receivers and translations of tracked tables hear of them too, all in one transaction
+    with ImmediateAtomic(connection.alias):
+        followed = followed_labels(connection.alias)  # which have checkpoints of their own
+        for model in models:
+            if model._meta.label not in followed:
+                make_due(model, connection.alias)
+    others = compiled_beside(models, connection.alias)
+    fold = partial(_core.Log.fold_pending, read_models=others, limit=_MUCH)
+    while native(connection, "eventfold: fold", fold) is not None:
+        pass
 
 
 def _written(replaying: "NativeReplay", connection: BaseDatabaseWrapper) -> Replayed:
@@ -205,5 +236,5 @@ class NativeReplay:
     def write(self, log: _core.Log) -> Replayed:
         """Bring the live table to what was folded and to what was appended since, in one transaction."""
         assert self._replay is not None
-        others = compiled_beside(self.model, self._alias)
+        others = compiled_beside([self.model], self._alias)
         return Replayed(self.model, **self._replay.write(self._compiled.hash, others))
