@@ -21,7 +21,7 @@ from django.db.models.functions import (
     TruncMonth,
     TruncWeek,
 )
-from django.db.models.lookups import Exact, GreaterThan, IExact, In, LessThan
+from django.db.models.lookups import Exact, GreaterThan, IExact, In, IsNull, LessThan
 from django.test.utils import isolate_apps
 
 from eventfold import _core
@@ -112,6 +112,20 @@ def test_a_key_of_each_type_is_checked():
     assert "of orders.Stocked is of the kind integer, not text" in problem.msg
     with pytest.raises(TypeError, match="takes pairs of an event type and what its key is made of"):
         KeyOf(Stocked, "units")
+
+
+def test_one_row_of_all_needs_a_table():
+    with isolate_apps("tests.django.orders"), pytest.raises(TypeError, match=r"key = \(\) is of a class with a table"):
+        attributes = {"Meta": type("Meta", (), {"abstract": True}), "__module__": "tests.django.orders"}
+        type("Base", (ReadModel,), {"Projection": type("Projection", (), {"key": (), "n": Count(Sold)}), **attributes})
+
+
+def test_elements_are_counted_by_a_condition_on_them(db):
+    Placed.objects.create(customer="ann", lines=[{"sku": "a", "cents": 1}, {"sku": "b", "cents": None}, {"sku": "c"}])
+    Placed.objects.create(customer="ann", lines=[])
+    assert counted(Placed, Q(IsNull(Each("lines"), False))) == 3
+    assert counted(Placed, Q(IsNull(Each("lines", "cents"), False))) == 1
+    assert counted(Placed, Q(IsNull(Each("lines", "cents"), True))) == 2
 
 
 def test_an_event_is_taken_apart_by_one_list_only():

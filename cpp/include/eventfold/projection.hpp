@@ -134,6 +134,8 @@ struct ExpressionSpec {
   void visit(const std::function<void(const ExpressionSpec&)>& visitor) const;
   // Whether it is made of the elements of a list of the event.
   bool of_elements() const;
+  // Of a field or a path, as it is written: "order__lines".
+  std::string path_name() const;
 };
 
 // A field that no event has: it is made of those that they have.

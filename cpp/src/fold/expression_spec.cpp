@@ -253,6 +253,12 @@ bool ExpressionSpec::of_elements() const {
   return found;
 }
 
+std::string ExpressionSpec::path_name() const {
+  std::string text = parts.empty() ? name : parts[0].path_name();
+  for (const std::string& step : path) text += "__" + step;
+  return text;
+}
+
 ExpressionSpec read_expression(element item) {
   ExpressionSpec expression;
   std::string_view name;

@@ -373,7 +373,7 @@ class Fold::Impl {
     if (counts) fold(event);
     if (list.type == CellType::null || list.type == CellType::absent || list.view() == "null") return;
     if (list.type != CellType::json || !list.view().starts_with('[')) {
-      throw ProjectionError("what it is to be taken apart by is no list");
+      throw ProjectionError("\"" + plan.list_name + "\" is no list, and its elements are asked for");
     }
     JsonElements elements(list.view());
     std::string_view element;

@@ -84,8 +84,9 @@ void Plan::derive(Part part) {
   for (const DerivedSpec& each : event_.derived) {
     derived.push_back({Expression(each.value, number), "a condition, " + each.name});
     each.value.visit([&](const ExpressionSpec& expression) {
-      if (expression.form == ExpressionSpec::Form::each && part == Part::event)
-        list.emplace(expression.parts[0], number);
+      if (expression.form != ExpressionSpec::Form::each || part == Part::element) return;
+      list.emplace(expression.parts[0], number);
+      list_name = expression.parts[0].path_name();
     });
   }
 }

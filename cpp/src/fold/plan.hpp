@@ -66,6 +66,7 @@ struct Plan {
   std::vector<Derived> derived;
   std::unique_ptr<Plan> of_element;  // what is done for each element of a list; null: the event is not taken apart
   std::optional<Expression> list;    // that it is taken apart by
+  std::string list_name;
   std::vector<int> key;
   std::vector<Condition> conditions;
   std::vector<Clear> clears;

@@ -254,12 +254,6 @@ ColumnSpec column_of(element item) {
   return column;
 }
 
-std::string path_of(const ExpressionSpec& list) {
-  std::string text = list.parts.empty() ? list.name : path_of(list.parts[0]);
-  for (const std::string& step : list.path) text += "__" + step;
-  return text;
-}
-
 // Says of what kinds they are. An event can be taken apart by one list only.
 void resolve_derived(EventSpec& event) {
   std::set<std::string> lists;
@@ -270,7 +264,7 @@ void resolve_derived(EventSpec& event) {
       throw ProjectionError(derived.name + ": " + error.what());
     }
     derived.value.visit([&](const ExpressionSpec& part) {
-      if (part.form == ExpressionSpec::Form::each) lists.insert(path_of(part.parts[0]));
+      if (part.form == ExpressionSpec::Form::each) lists.insert(part.parts[0].path_name());
     });
   }
   if (lists.size() > 1) {

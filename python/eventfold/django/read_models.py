@@ -272,6 +272,8 @@ class ReadModelBase(ModelBase):
         if projection is not None:
             declaration = Declaration.read(name, projection)
             if not declaration.key:
+                if model._meta.abstract:
+                    raise TypeError(f"{name}.Projection: key = () is of a class with a table, and {name} is abstract")
                 declaration = declaration.of_one_row(model._meta.pk.name)
             for field_name in (*declaration.key, *declaration.operations):
                 try:
