@@ -83,13 +83,13 @@ TEST_CASE("a batch ends before one of its rows is deleted, and goes on where ano
 
 TEST_CASE("a batch that is full is given at once", "[fold][batches]") {
   Alerts t;
-  for (int event = 0; event < 5000; ++event) t.given("Rang", event % 7);
+  for (int event = 0; event < 20'000; ++event) t.given("Rang", event % 7);
   CHECK(t.batches.size() == 2);
   t.fold.finish();
   std::size_t events = 0;
   for (const auto& batch : t.batches) events += batch.size();
-  CHECK(events == 5000);
-  CHECK(t.seen(6) == 714);
+  CHECK(events == 20'000);
+  CHECK(t.seen(6) == 2857);
 }
 
 TEST_CASE("a fold that is cleared has nothing left to give", "[fold][batches]") {

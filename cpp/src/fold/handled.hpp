@@ -24,7 +24,7 @@ class HandledEvents {
   void clear();
 
  private:
-  static constexpr std::size_t kMostEvents = 2048;
+  static constexpr std::size_t kMostEvents = 8192;
   static constexpr std::size_t kMostBytes = 4 << 20;
 
   struct Kept {

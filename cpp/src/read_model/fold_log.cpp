@@ -112,7 +112,9 @@ Fold fold_in_one(Connection& connection, const Projection& projection, const Sca
   Fold fold(projection.spec);
   fold.set_handler(projection.handler);
   auto next_progress = std::chrono::steady_clock::now() + kProgressPause;
-  const Position chunk = projection.spec->handlers.empty() ? options.batch : std::max(options.batch / 16, Position{1});
+  // Python takes its time, and progress is to be told; but a handler of batches is the faster the more it gets at once
+  const Position parts = projection.spec->handlers.empty() ? 1 : projection.spec->batched ? 4 : 16;
+  const Position chunk = std::max(options.batch / parts, Position{1});
   for (Position at = options.after; at < until; at += chunk) {
     fold_range(connection, fold, types, at, std::min(at + chunk, until));
     if (progress && std::chrono::steady_clock::now() >= next_progress) {

@@ -8,6 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connections
+from django.db.models.base import ModelState
+from django.db.models.signals import post_init, pre_init
 
 from eventfold.django.kinds import AnyField, event_fields, json_key, kind_of
 from eventfold.django.specification import column_kind
@@ -16,6 +18,7 @@ from eventfold.errors import CorruptLog
 
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EXACT_IN_FLOAT = 1 << 52  # microseconds, to the year 2112: as a float of seconds, it is less than half of one away
 _UNFIT = (ValueError, TypeError, AttributeError, ArithmeticError, ValidationError)  # a value is not what it should be
 
 
@@ -43,11 +46,15 @@ class EventReader:
             for field in event_fields(model)
         ]
         self._missing = known.defaults
+        self._plain = _is_plain(model)
 
     def __call__(self, position: int, created: int, data: str) -> Any:
         """`created` in microseconds since 1970-01-01 UTC, `data` as canonical JSON. Raises CorruptLog."""
         values: list[Any] = [None] * len(self._names)
-        moment = _EPOCH + timedelta(microseconds=created)
+        if 0 <= created < _EXACT_IN_FLOAT:
+            moment = datetime.fromtimestamp(created / 1e6, timezone.utc)
+        else:
+            moment = _EPOCH + timedelta(microseconds=created)
         values[self._position] = position
         # as the view shows it: naive and local where USE_TZ is False
         values[self._created] = moment if self._use_tz else moment.astimezone().replace(tzinfo=None)
@@ -58,10 +65,28 @@ class EventReader:
                 values[index] = value if value is None or type(value) is plain else read(value)
         except _UNFIT as error:
             raise CorruptLog(f"{self._model._meta.label} at position {position}: {error}") from error
-        return self._model.from_db(self._alias, self._names, values)
+        if not self._plain:
+            return self._model.from_db(self._alias, self._names, values)
+        event = self._model.__new__(self._model)  # what from_db() comes to
+        own = event.__dict__
+        own["_state"] = state = ModelState()
+        state.adding = False
+        state.db = self._alias
+        own.update(zip(self._names, values, strict=True))
+        return event
 
     def _under_another_name(self, found: Any, keys: list[str]) -> Any:
         return next((found[key] for key in keys if key in found), self._missing.get(keys[0]))
+
+
+def _is_plain(model: Any) -> bool:
+    """Whether from_db() only sets the fields. What receivers of its instances there are is known by now."""
+    from eventfold.django.events import Event
+    from eventfold.django.plan import plan_of
+
+    inherited = getattr(model.from_db, "__func__", None) is vars(Event)["from_db"].__func__
+    heard = pre_init.has_listeners(model) or post_init.has_listeners(model)
+    return inherited and plan_of(model).plain_init and not heard
 
 
 def _parsed(data: str) -> Any:

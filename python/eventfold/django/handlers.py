@@ -5,7 +5,11 @@ from typing import Any
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
+from django.db.models.base import ModelState
 from django.db.models.expressions import Col
+from django.db.models.query_utils import DeferredAttribute
+from django.db.models.signals import post_init, pre_init
 
 from eventfold.django.declared import declared_model
 from eventfold.django.event_reader import EventReader, plain_type
@@ -23,7 +27,7 @@ class RowHandler:
         self._model = model
         self._alias = alias
         fields = model._meta.concrete_fields
-        self._names = [field.attname for field in fields]
+        self._make = _maker(model, alias, [field.attname for field in fields])
         folded = {model._meta.get_field(name) for name in model.projection.key} | set(own_columns(model))
         self._values = [
             (field.column, _converters(field, connections[alias]) if field in folded else None) for field in fields
@@ -56,7 +60,31 @@ class RowHandler:
             for convert in converters or ():
                 value = convert(value, connection)
             values.append(value)
-        return self._model.from_db(self._alias, self._names, values)
+        return self._make(values)
+
+
+def _maker(model: Any, alias: str, names: list[str]) -> Callable[[list[Any]], Any]:
+    """Return what makes an instance of the values of some fields, in their order: from_db(), or what that comes to."""
+    if (
+        getattr(model.from_db, "__func__", None) is not vars(Model)["from_db"].__func__
+        or model.__init__ is not Model.__init__
+        or model.__setattr__ is not object.__setattr__
+        or any(type(getattr(model, name, None)) is not DeferredAttribute for name in names)
+        or pre_init.has_listeners(model)
+        or post_init.has_listeners(model)
+    ):
+        return lambda values: model.from_db(alias, names, values)
+
+    def make(values: list[Any]) -> Any:
+        instance = model.__new__(model)
+        own = instance.__dict__
+        own["_state"] = state = ModelState()
+        state.adding = False
+        state.db = alias
+        own.update(zip(names, values, strict=True))
+        return instance
+
+    return make
 
 
 def _converters(field: AnyField, connection: BaseDatabaseWrapper) -> list[Callable[[Any, Any], Any]]:
@@ -101,10 +129,11 @@ class BatchHandler:
         self._key_names = [field.attname for field in keys]
         given = [*keys, *self._own]
         in_order = sorted(given, key=model._meta.concrete_fields.index)  # as from_db() takes them
-        self._names = [field.attname for field in in_order]
+        names = [field.attname for field in in_order]
+        self._make = _maker(model, alias, names)
         self._converters = [(given.index(field), _converters(field, connections[alias])) for field in in_order]
         self._stored = [(field, field.attname, plain_type(field)) for field in self._own]
-        self._filled = {field.attname for field in model._meta.concrete_fields} - set(self._names)
+        self._filled = {field.attname for field in model._meta.concrete_fields} - set(names)
         self._readers = {
             label: EventReader(declared_model(label), known.get(label, TypeFields()), alias)
             for label in projection.handled_labels()
@@ -138,7 +167,7 @@ class BatchHandler:
             for convert in converters:
                 value = convert(value, connection)
             converted.append(value)
-        instance = self._model.from_db(self._alias, self._names, converted)
+        instance = self._make(converted)
         instance.__dict__[IN_BATCH] = True
         return instance
 
