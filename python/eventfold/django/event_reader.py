@@ -32,12 +32,10 @@ class EventReader:
         self._model = model
         self._alias = alias
         self._names = [field.attname for field in model._meta.concrete_fields]
-        self._position = self._names.index("position")
-        self._created = self._names.index("created")
         self._use_tz = settings.USE_TZ
         self._fields = [
             (
-                self._names.index(field.attname),
+                field.attname,
                 json_key(field),
                 known.keys(json_key(field)),
                 plain_type(field),
@@ -50,30 +48,32 @@ class EventReader:
 
     def __call__(self, position: int, created: int, data: str) -> Any:
         """`created` in microseconds since 1970-01-01 UTC, `data` as canonical JSON. Raises CorruptLog."""
-        values: list[Any] = [None] * len(self._names)
         if 0 <= created < _EXACT_IN_FLOAT:
             moment = datetime.fromtimestamp(created / 1e6, timezone.utc)
         else:
             moment = _EPOCH + timedelta(microseconds=created)
-        values[self._position] = position
-        # as the view shows it: naive and local where USE_TZ is False
-        values[self._created] = moment if self._use_tz else moment.astimezone().replace(tzinfo=None)
+        if not self._use_tz:
+            moment = moment.astimezone().replace(tzinfo=None)  # as the view shows it: naive and local
+        event = None
+        values: dict[str, Any] = {}
+        if self._plain:  # what from_db() comes to
+            event = self._model.__new__(self._model)
+            values = event.__dict__
+            values["_state"] = state = ModelState()
+            state.adding = False
+            state.db = self._alias
+        values["position"] = position
+        values["created"] = moment
         try:
             found = _parsed(data)
-            for index, key, keys, plain, read in self._fields:
+            for name, key, keys, plain, read in self._fields:
                 value = found[key] if key in found else self._under_another_name(found, keys)
-                values[index] = value if value is None or type(value) is plain else read(value)
+                values[name] = value if type(value) is plain or value is None else read(value)
         except _UNFIT as error:
             raise CorruptLog(f"{self._model._meta.label} at position {position}: {error}") from error
-        if not self._plain:
-            return self._model.from_db(self._alias, self._names, values)
-        event = self._model.__new__(self._model)  # what from_db() comes to
-        own = event.__dict__
-        own["_state"] = state = ModelState()
-        state.adding = False
-        state.db = self._alias
-        own.update(zip(self._names, values, strict=True))
-        return event
+        if event is not None:
+            return event
+        return self._model.from_db(self._alias, self._names, [values[name] for name in self._names])
 
     def _under_another_name(self, found: Any, keys: list[str]) -> Any:
         return next((found[key] for key in keys if key in found), self._missing.get(keys[0]))
