@@ -17,6 +17,8 @@ from tests.django.orders.read_models import (
     Customer,
     Earned,
     Hourly,
+    LiveSku,
+    LiveTotals,
     Sku,
     Stock,
     StreamOfOrders,
@@ -227,3 +229,13 @@ def test_rows_whose_key_is_calculated_can_be_replayed_alone(db, model, key):
     assert all(99 in row for row in all_rows()[model.__name__] if row not in mended)
     call_command("events", "replay", model._meta.label, verbosity=0)
     assert all_rows() == lived
+
+
+def test_rows_are_folded_on_demand_too(db):
+    Placed.objects.create(customer="ann", lines=LINES)
+    Sold.objects.create(item=1)
+    assert list(LiveSku.objects.order_by("sku").values_list()) == list(
+        Sku.objects.order_by("sku").values_list("sku", "units")
+    )
+    events = Placed.objects.count() + Sold.objects.count() + Cancelled.objects.count() + Stocked.objects.count()
+    assert list(LiveTotals.objects.values_list()) == [(1, events, Placed.objects.count() + Cancelled.objects.count())]

@@ -201,3 +201,27 @@ class Stock(ReadModel):
         sku = KeyOf((Placed, Each("lines", "sku")), (Stocked, "article"))
         units = Sum((Stocked, "units"), (Placed, Each("lines", "units"), -1))
         lines = Count(Placed)
+
+
+class LiveSku(ReadModel):
+    """Folded when a query asks."""
+
+    sku = models.CharField(max_length=20, primary_key=True)
+    units = models.IntegerField(default=0)
+
+    class Projection:
+        lifecycle = "live"
+        key = "sku"
+        sku = Each("lines", "sku")
+        units = Sum(Placed, Each("lines", "units"))
+
+
+class LiveTotals(ReadModel):
+    events = models.IntegerField(default=0)
+    streams = models.IntegerField(default=0)
+
+    class Projection:
+        lifecycle = "live"
+        key = ()
+        events = Count("orders.*")
+        streams = Count("orders.*", filter=Q(stream__isnull=False))
