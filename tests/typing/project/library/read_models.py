@@ -1,7 +1,25 @@
 from django.db import models
-from django.db.models.functions import TruncDate
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce, ExtractHour, TruncDate
+from django.db.models.lookups import GreaterThan
 
-from eventfold.django import ArrayAgg, Count, First, Histogram, Latest, Max, Min, ReadModel, Sum, Top, on, projector
+from eventfold.django import (
+    ArrayAgg,
+    Count,
+    Each,
+    First,
+    Histogram,
+    KeyOf,
+    Latest,
+    Max,
+    Min,
+    ReadModel,
+    StreamName,
+    Sum,
+    Top,
+    on,
+    projector,
+)
 from library.events import BookAdded, BookBorrowed, BookRemoved, BookReturned
 
 
@@ -37,6 +55,32 @@ class BookList(ReadModel):
         @on(BookBorrowed)
         def count_the_reader(row: "BookList", event: BookBorrowed) -> None:
             row.readers[event.borrowed_by] = row.readers.get(event.borrowed_by, 0) + 1
+
+
+class Hourly(ReadModel):
+    hour = models.IntegerField(primary_key=True)
+    spent = models.DecimalField(max_digits=10, decimal_places=2, default=0)
+    dear = models.IntegerField(default=0)
+    events = models.IntegerField(default=0)
+    stream = models.CharField(max_length=100, null=True)
+
+    class Projection:
+        key = "hour"
+        hour = ExtractHour("created")
+        spent = Sum(BookAdded, F("price") * 2 - Coalesce("price", Value(0)))
+        dear = Count(BookAdded, filter=Q(GreaterThan(F("price") * 2, 100)))
+        events = Count("library.*")
+        stream = Latest(BookAdded, StreamName())
+
+
+class Tag(ReadModel):
+    tag = models.CharField(max_length=100, primary_key=True)
+    weight = models.IntegerField(default=0)
+
+    class Projection:
+        key = "tag"
+        tag = KeyOf((BookAdded, Each("tags", "name")), (BookRemoved, "title"))
+        weight = Sum(BookAdded, Each("tags", "weight") * F("price") + F("price") * Each("tags", "weight"))
 
 
 class Reader(ReadModel):
