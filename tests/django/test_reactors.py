@@ -200,6 +200,17 @@ def test_the_lease_is_taken_before_an_effect_so_that_nobody_else_does_the_same(a
 
 
 @both
+def test_an_effect_that_takes_long_lets_others_have_their_turn_after_it(alias, monkeypatch):
+    monkeypatch.setattr("eventfold.django.following.reacting._LONGEST", 0)
+    events = [Rang.objects.using(alias).create(alert=n, text="a") for n in range(3)]
+    one, other = (follower("alerts.call", alias, worker=f"elsewhere {n} a") for n in (1, 2))
+    assert one.step() is Step.FOLDED and called("call") == events[:1]
+    assert other.step() is Step.FOLDED and called("call") == events[:2]  # nobody holds it meanwhile
+    assert one.step() is Step.FOLDED and called("call") == events
+    assert one.step() is Step.IDLE
+
+
+@both
 def test_when_somebody_else_has_moved_the_checkpoint_it_is_left_as_it_is(alias):
     one = follower("alerts.call", alias)
     events = [Rang.objects.using(alias).create(alert=n, text="a") for n in range(2)]

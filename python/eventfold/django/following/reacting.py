@@ -1,6 +1,7 @@
 """Calling a reactor for each new event, after the commit."""
 
 import json
+import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from functools import partial
@@ -24,6 +25,7 @@ from eventfold.django.type_fields import TypeFields
 from eventfold.errors import EventfoldError
 
 _BATCH = 100
+_LONGEST = 0.1  # seconds after which another reactor or read model of this process has its turn
 
 
 class ReactorFollower(Follows):
@@ -69,11 +71,15 @@ class ReactorFollower(Follows):
                 now_ms() + self.lease_ms,
                 self.row,
             )
+        began = time.monotonic()
         for index, event in enumerate(batch):
-            is_last = index == len(batch) - 1 or self.stopping()
-            found = self._one(event, until if index == len(batch) - 1 else event[0], is_last)
+            is_last = index == len(batch) - 1
+            found = self._one(event, until if is_last else event[0], is_last)
             if found is not Step.FOLDED or self.notice or is_last:
                 return found
+            if self.stopping() or time.monotonic() - began >= _LONGEST:
+                self._release()
+                break
         return Step.FOLDED
 
     def call(self, event: tuple[Any, ...]) -> None:
@@ -125,6 +131,16 @@ class ReactorFollower(Follows):
             noted = self._note(before, until, is_last)
         self._done = 0
         return Step.FOLDED if noted else Step.BUSY
+
+    def _release(self) -> None:
+        """Let others go on with it."""
+        with ImmediateAtomic(self._alias):
+            run(
+                self._connection,
+                "UPDATE eventfold_follower SET worker = NULL, expires = NULL WHERE name = ? AND worker = ?",
+                self.row,
+                self._worker,
+            )
 
     def _note(self, before: int, until: int, last: bool) -> bool:
         """Move the checkpoint, in the open transaction; False: somebody else has moved it."""
