@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from io import StringIO
 
 import pytest
@@ -9,8 +10,10 @@ from django.core.management import call_command
 from django.db import connection
 
 from eventfold.django import metrics
+from eventfold.django.following.follower import Follower
+from eventfold.django.following.turns import Step
 from tests.django.alerts.events import Rang
-from tests.django.alerts.read_models import poison
+from tests.django.alerts.read_models import CountedAlert, poison
 
 pytestmark = pytest.mark.django_db(databases=["default", "memory"])
 
@@ -70,6 +73,14 @@ def test_status_says_it_in_words():
         r"  alerts\.stopping: up to position [\d,]+: 2 positions and .* s behind, at 1,23\d positions", said
     )
     assert re.search(r"  alerts\.skipping: up to position [\d,]+: caught up\n", said)
+
+
+def test_a_follower_notes_how_fast_it_is():
+    follower = Follower(CountedAlert, "default")
+    follower._measured = (time.monotonic() - 2, 0)  # two seconds ago
+    assert follower.step(now=True) is Step.FOLDED
+    model = next(each for each in status()["read_models"] if each["name"] == "alerts.CountedAlert")
+    assert 0 < model["rate"] <= 1 and model["lag_events"] == 0  # two events in two seconds, or a little more
 
 
 def test_a_definition_that_changed_shows():
