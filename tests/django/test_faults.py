@@ -260,6 +260,8 @@ ENDS = """
 @pytest.mark.parametrize("swallow", ["", "1"])
 @pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK"])
 def test_a_handler_that_ends_the_transaction_is_an_error_and_nothing_of_it_is_kept(project, end, swallow, monkeypatch):
+    if end == "COMMIT" and os.environ.get("EVENTFOLD_SQLITE_WAY") == "dbapi":
+        pytest.skip("the DB-API cannot refuse a commit, only tell of it")
     project.models(MODELS.replace("row.earned += event.price\n", "row.earned += event.price" + ENDS))
     before = tables(project)
     monkeypatch.setenv("END", end)
