@@ -283,3 +283,17 @@ def test_fold_replay_and_inline_rows_are_those_of_the_oracle(
     assert as_text(library.table(spec)) == as_text(expected)
     unchanged = library.replay(spec)
     assert (unchanged["inserted"], unchanged["updated"], unchanged["deleted"]) == (0, 0, 0)
+
+
+@settings(ROWS, max_examples=60)
+@given(first=specs(), second=specs(), events=EVENTS)
+def test_projections_that_are_replayed_together_have_the_rows_of_each(
+    library: Library, first: dict[str, Any], second: dict[str, Any], events: list[Any]
+) -> None:
+    library.start(first)
+    library.log.append([NewEvent(*event) for event in events])
+    replays = [_core.Replay(library.log._log, json.dumps(spec), None) for spec in (second, first, second)]
+    _core.scan_together(library.log._log, replays)
+    replays[1].write()
+    plain, parts = as_plain(first, events)
+    assert as_text(library.table(first)) == as_text(as_stored(first, oracle.fold(plain, parts)))
