@@ -154,8 +154,12 @@ def test_python_runs_for_events_of_these_keys_alone(alias, monkeypatch):
         (["shelves.Place"], {"keys": ["a"]}, "--keys: 'a' is no key of shelves.Place, which is shelf,row"),
         (["shelves.Place"], {"keys": ["a,one"]}, "--keys: 'one' is no row of shelves.Place: "),
         (["shelves.Author"], {"keys": ["ann"]}, "shelves.Author is kept by a @projector, which can only be called"),
-        (["shelves.Clearing"], {"keys": ["a"], "after": 7}, "--keys names the rows; --from and --only find them"),
-        (["shelves.Clearing"], {"after": 0}, "--from is a position, and the first one is 1"),
+        (
+            ["shelves.Clearing"],
+            {"keys": ["a"], "from_position": 7},
+            "--keys names the rows; --from and --only find them",
+        ),
+        (["shelves.Clearing"], {"from_position": 0}, "--from is a position, and the first one is 1"),
         (["shelves.Clearing"], {"only": ["shelves.Taken"]}, "--only: none of these read models reads shelves.Taken"),
         (["shelves.Clearing"], {"batch": 0}, "--batch must be at least 1"),
         (["shelves.Clearing"], {"limit": -1, "dry_run": True}, "--limit must not be negative"),
@@ -173,7 +177,7 @@ def test_where_the_whole_is_due_keys_are_not_enough():
         cursor.execute("UPDATE eventfold_read_model SET spec_hash = 'other' WHERE name = 'shelves.Place'")
     with pytest.raises(CommandError, match=r"A replay of shelves\.Place is due, since its definition has changed"):
         run("shelves.Place", keys=["a,1"])
-    assert "shelves.Place: the whole, since its definition has changed" in run("shelves.Place", after=1)
+    assert "shelves.Place: the whole, since its definition has changed" in run("shelves.Place", from_position=1)
 
 
 # --from and --only
@@ -188,7 +192,7 @@ def test_the_rows_that_events_from_a_position_on_are_about(alias):
     by_hand(Place, alias).update(stored=99)
     by_hand(Place, alias).bulk_create([Place(shelf="n8", row=0)])
     assert rows_concerned(Place, alias, after=first - 1).keys == [("n7", 0), ("n8", 0)]
-    said = run("shelves.Place", after=first, database=alias)
+    said = run("shelves.Place", from_position=first, database=alias)
     assert f"shelves.Place: 2 rows that events from position {first} on are about, folded anew up to position" in said
     assert "the others left: 1 rows, of which 0 are new, 1 changed; 1 removed" in said
     wrong = {row.shelf for row in Place.objects.using(alias).filter(stored=99)}
@@ -202,7 +206,7 @@ def test_a_back_dated_correction_is_mended_for_all_read_models_that_it_is_about(
     event = Stored.objects.using(alias).create(shelf="n3", row=0, title="Emma")
     Noted.objects.using(alias).create(author="late", words=5)
     corrupt(event, '{"shelf":"n3","row":0,"title":"Persuasion"}', alias)
-    said = run("shelves.Place", "shelves.Author", "shelves.Clearing", after=event.position, database=alias)
+    said = run("shelves.Place", "shelves.Author", "shelves.Clearing", from_position=event.position, database=alias)
     assert Place.objects.using(alias).get(shelf="n3").title == "Persuasion"
     assert "shelves.Clearing: no rows that events from position " in said
     assert "shelves.Author: the whole, since a projector can only be called for all events" in said
@@ -223,7 +227,7 @@ def test_where_most_rows_are_concerned_the_whole_is_replayed_and_says_why():
     given_many_rows()
     by_hand(Place).update(stored=99)
     by_hand(Place).bulk_create([Place(shelf="gone", row=0)])
-    said = run("shelves.Place", after=1)
+    said = run("shelves.Place", from_position=1)
     assert re.search(r"shelves\.Place: the whole, since \d+ of \d+ rows that events from position 1 on are about", said)
     assert not Place.objects.filter(stored=99).exists() and not Place.objects.filter(shelf="gone").exists()
 

@@ -37,7 +37,7 @@ class Part:
 
 def part_of(models: list[Any], options: dict[str, Any]) -> Part | None:
     """Return what the options ask for; None for the whole. Raises CommandError for what cannot be done."""
-    keys, first, types = options["keys"], options["after"], options["only"]
+    keys, first, types = options["keys"], options["from_position"], options["only"]
     if keys is None and first is None and types is None:
         return None
     if keys is not None:

@@ -30,7 +30,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--from",
         type=int,
-        dest="after",
+        dest="from_position",
         metavar="POSITION",
         help="Rebuild only the rows that events from this position on are about.",
     )
