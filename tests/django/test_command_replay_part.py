@@ -88,7 +88,7 @@ def test_only_the_rows_of_these_keys_are_folded_anew(alias, model, keys, shelves
     by_hand(model, alias).update(**{field: wrong})
     said = run(model._meta.label, keys=keys, database=alias)
     assert re.fullmatch(
-        rf"{model._meta.label}: {len(keys)} of its keys, folded anew up to position \d+, the others left: "
+        rf"{model._meta.label}: {len(keys)} of its keys, folded anew up to position [\d,]+, the others left: "
         rf"{len(shelves)} rows, of which 0 are new, {len(shelves)} changed; 0 removed\n",
         said,
     )
@@ -193,7 +193,7 @@ def test_the_rows_that_events_from_a_position_on_are_about(alias):
     by_hand(Place, alias).bulk_create([Place(shelf="n8", row=0)])
     assert rows_concerned(Place, alias, after=first - 1).keys == [("n7", 0), ("n8", 0)]
     said = run("shelves.Place", from_position=first, database=alias)
-    assert f"shelves.Place: 2 rows that events from position {first} on are about, folded anew up to position" in said
+    assert f"shelves.Place: 2 rows that events from position {first:,} on are about, folded anew up to position" in said
     assert "the others left: 1 rows, of which 0 are new, 1 changed; 1 removed" in said
     wrong = {row.shelf for row in Place.objects.using(alias).filter(stored=99)}
     assert "n7" not in wrong and "n6" in wrong and "n8" not in {row.shelf for row in Place.objects.using(alias)}
@@ -228,7 +228,9 @@ def test_where_most_rows_are_concerned_the_whole_is_replayed_and_says_why():
     by_hand(Place).update(stored=99)
     by_hand(Place).bulk_create([Place(shelf="gone", row=0)])
     said = run("shelves.Place", from_position=1)
-    assert re.search(r"shelves\.Place: the whole, since \d+ of \d+ rows that events from position 1 on are about", said)
+    assert re.search(
+        r"shelves\.Place: the whole, since [\d,]+ of [\d,]+ rows that events from position 1 on are about", said
+    )
     assert not Place.objects.filter(stored=99).exists() and not Place.objects.filter(shelf="gone").exists()
 
 
@@ -266,7 +268,7 @@ def test_verbosity_2_says_how_it_is_done_and_for_how_long_others_had_to_wait():
     assert "shelves.Place, shelves.Clearing: folded natively, in one reading of the log\n" in said
     assert "shelves.Diary: has @on methods, which are called again for each event\n" in said
     assert "shelves.Author: kept by projectors, which are called again for each event\n" in said
-    assert re.search(r"shelves\.Place: 2 rows, .* removed; writers waited for \d+\.\d ms\n", said)
+    assert re.search(r"shelves\.Place: 2 rows, .* removed; writers waited for [\d,]+\.\d ms\n", said)
 
 
 @one

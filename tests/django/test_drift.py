@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
 from eventfold import EventLog
-from eventfold.django import drift
+from eventfold.django import drift, registry
 from eventfold.django.connection import database_of
 from eventfold.django.management.progress import ProgressLine
 from eventfold.django.projector_replay import ProjectorReplay
@@ -221,8 +221,10 @@ def test_a_handler_that_fails_says_at_which_event(monkeypatch):
         raise ZeroDivisionError("nothing")
 
     monkeypatch.setitem(handler.__dict__, "method", fails)
+    registry.forget()
     with pytest.raises(ProjectionError, match=r"shelves\.Diary, the event shelves\.Stored at position \d+: ZeroDiv"):
         drift.verify(Diary, "default")
+    registry.forget()
 
 
 @both

@@ -5,7 +5,7 @@ from django.db import connection, models
 from django.db.models import Q
 from django.test.utils import isolate_apps
 
-from eventfold.django import Count, Event, Filtered, Latest, Max, ReadModel, StreamCategory, on
+from eventfold.django import Count, Event, Filtered, Latest, Max, ReadModel, StreamCategory, on, registry
 from eventfold.django.read_model_state import hash_for
 from eventfold.django.registry import known_fields
 from eventfold.django.specification import hash_of, specification
@@ -60,6 +60,7 @@ def test_a_type_that_comes_later_makes_a_replay_due(db):
     finally:
         del apps.all_models["orders"]["praised"]
         apps.clear_cache()
+        registry.forget()
     assert hash_of(spec_of(model)) == hash_of(before)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connections, router
 
 from eventfold import _core
+from eventfold.django import wildcards
 from eventfold.django.declared import declared_models
 from eventfold.django.handlers import Handler, handler_for
 from eventfold.django.read_models import ReadModel, as_declared, lifecycle_of
@@ -93,14 +94,21 @@ def _rows(alias: str, sql: str) -> list[Any]:
 
 
 def compile_model(model: Any, alias: str, known: dict[str, TypeFields] | None = None) -> Compiled:
-    """Compile one read model for a database."""
+    """Compile one read model for a database. It is kept as long as nothing that it was made of has changed."""
     connection = connections[alias]
     known = known_fields(alias) if known is None else known
+    declaration = model.projection
+    of_its_events = {label: known[label] for label in declaration.labels() if label in known}
+    if (made := _made.get((model, alias))) and made[0] is declaration and made[1] == of_its_events:
+        return made[2]
     spec = specification(model, connection, known)
     handler = handler_for(model, alias, known) if spec["handlers"] else None
-    return Compiled(model, as_text(spec), hash_of(spec), handler)
+    compiled = Compiled(model, as_text(spec), hash_of(spec), handler)
+    _made[model, alias] = declaration, of_its_events, compiled
+    return compiled
 
 
+_made: dict[tuple[Any, str], tuple[Any, dict[str, TypeFields], Compiled]] = {}
 _compiled: dict[str, _core.ReadModels | None] = {}
 also_forgotten: list[Callable[[], None]] = []
 """Called by forget(): what others have compiled."""
@@ -169,5 +177,7 @@ def forget() -> None:
     projected_models.cache_clear()
     handled_labels.cache_clear()
     _compiled.clear()
+    _made.clear()
+    wildcards.forget()
     for forget_too in also_forgotten:
         forget_too()

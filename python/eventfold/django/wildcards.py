@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from django.apps import apps
 from django.db import router
 from django.db.models import F
 from django.db.models.lookups import IsNull
@@ -23,7 +24,23 @@ from eventfold.where import Filtered, Where, unfiltered
 
 
 def expanded(model: Any, declaration: Any) -> Any:
-    """Return a declaration with event types in the place of patterns."""
+    """Return a declaration with event types in the place of patterns: the same one, until classes have changed."""
+    if not apps.ready:
+        return _expand(model, declaration)  # there are more classes to come, of which nobody tells
+    if model not in _expanded:
+        _expanded[model] = _expand(model, declaration)
+    return _expanded[model]
+
+
+_expanded: dict[Any, Any] = {}
+
+
+def forget() -> None:
+    """Look again: classes have changed."""
+    _expanded.clear()
+
+
+def _expand(model: Any, declaration: Any) -> Any:
     found = _Expansion(model, declaration)
     operations = {name: found.operation(name, operation) for name, operation in declaration.operations.items()}
     delete_on = tuple(each for source in declaration.delete_on for each, _ in found.sources(source))

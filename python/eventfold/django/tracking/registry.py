@@ -97,10 +97,12 @@ _resolved: dict[str, Tracking] | None = None
 
 def forget() -> None:
     """Resolve anew when next asked: classes or settings have changed."""
+    from eventfold.django import wildcards
     from eventfold.django.tracking import event_types, inline, translate
 
     global _resolved
     _resolved = None
+    wildcards.forget()
     event_types.forget()
     inline.forget()
     translate.forget()
