@@ -50,7 +50,8 @@ def rows():
     found = {}
     with connection.cursor() as cursor:
         for model, keys in KEYS.items():
-            names = ", ".join(f'"{name}"' for name in [*keys, *COLUMNS[model]])
+            # of an expression sqlite3 knows no type that it would convert to
+            names = ", ".join(f'+"{name}"' for name in [*keys, *COLUMNS[model]])
             for row in cursor.execute(f'SELECT {names} FROM "{model._meta.db_table}"').fetchall():
                 found[model, row[: len(keys)]] = dict(zip(COLUMNS[model], row[len(keys) :], strict=True))
     return found
