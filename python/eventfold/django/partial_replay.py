@@ -113,7 +113,7 @@ def replay_rows(
     Raises what verify() raises, also where a replay of the whole is due: the other rows would stay wrong.
     """
     connection = connections[using]
-    replaying, until = _scanned(model, connection, keys, threads, batch, progress)
+    replaying = _scanned(model, connection, keys, threads, batch, progress)
     with ImmediateAtomic(using):
         (until,) = reached([model], connection)
         written = native(
@@ -134,7 +134,7 @@ def preview_rows(
 ) -> Verified:
     """Say what replay_rows() would write."""
     connection = connections[using]
-    replaying, until = _scanned(model, connection, keys, threads, batch, progress)
+    replaying = _scanned(model, connection, keys, threads, batch, progress)
     with DeferredAtomic(using):
         (until,) = reached([model], connection)
         compared = native(
@@ -150,7 +150,7 @@ def _scanned(
     threads: int,
     batch: int | None,
     progress: Progress | None,
-) -> "tuple[_RowsReplay, int]":
+) -> "_RowsReplay":
     _require_projection(model)
     (until,) = reached([model], connection)
     replaying = _RowsReplay(model, connection, keys)
@@ -163,7 +163,7 @@ def _scanned(
         progress=progress,
         until=until,
     )
-    return replaying, until
+    return replaying
 
 
 class _RowsReplay:
