@@ -127,6 +127,24 @@ py::dict stats(LogHandle& self) {
   return dict;
 }
 
+py::dict segments(LogHandle& self) {
+  SegmentStats found;
+  {
+    NativeCall call(*self.database);
+    found = self.log.segments();
+  }
+  py::dict dict;
+  dict["segments"] = found.segments;
+  dict["positions"] = found.positions;
+  dict["bytes"] = found.bytes;
+  return dict;
+}
+
+std::optional<Position> seal_next(LogHandle& self, Position after, Position positions) {
+  NativeCall call(*self.database);
+  return self.log.seal_next(after, {.positions = positions});
+}
+
 }  // namespace
 
 void bind_log(py::module_& module) {
@@ -176,6 +194,9 @@ void bind_log(py::module_& module) {
       .def("append_selected",
            native([](EventLog& log, const std::string& insert) { return log.append_selected(insert); }, std::string()),
            py::arg("insert"))
+      .def("seal_next", &seal_next, py::arg("after") = 0, py::arg("positions") = SealOptions().positions)
+      .def("unseal", native([](EventLog& log) { log.unseal(); }))
+      .def("segments", &segments)
       .def("read", &read_log, py::kw_only(), py::arg("types") = std::vector<std::string>(),
            py::arg("stream") = py::none(), py::arg("after") = 0, py::arg("until") = py::none(),
            py::arg("backward") = false, py::arg("limit") = py::none());

@@ -10,6 +10,7 @@
 #include "log/schema.hpp"
 #include "scan/changes.hpp"
 #include "scan/reader.hpp"
+#include "segment/sealer.hpp"
 
 namespace eventfold {
 
@@ -171,6 +172,15 @@ std::int64_t EventLog::append_selected(const std::string& insert) {
   connection().execute_untriggered(insert);
   return connection().changes();
 }
+
+std::optional<Position> EventLog::seal_next(Position after, const SealOptions& options) {
+  refuse_while_folding(connection());
+  return eventfold::seal_next(connection(), options, after);
+}
+
+void EventLog::unseal() { drop_segments(connection()); }
+
+SegmentStats EventLog::segments() { return read_segment_stats(connection()); }
 
 Position EventLog::head() { return info().head; }
 

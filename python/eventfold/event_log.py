@@ -218,6 +218,30 @@ class EventLog:
         """Return `log_id`, `epoch` (grows when the log is emptied), `schema_version` and `head`."""
         return self._log.info()
 
+    def seal(self, *, positions: int = 65_536) -> int:
+        """Keep a copy of the events as columns, which folds read in place of the events; return up to which position.
+
+        A segment holds the events of so many `positions` (or fewer, where they have more than 32 MB of data); what is
+        left, too few for a segment, stays as it is, for a later call. Others can write meanwhile. Folds give the same
+        results before and after. `segments()` says what there is, `unseal()` throws it away.
+
+        Raises CorruptLog for an event that is no valid JSON; ValueError, LogLocked, ReadOnlyLog, LogClosed.
+        """
+        if positions < 1:
+            raise ValueError("a segment holds one position at least")
+        sealed = 0
+        while (until := self._log.seal_next(sealed, positions)) is not None:
+            sealed = until
+        return sealed
+
+    def unseal(self) -> None:
+        """Throw the columns away that seal() made; the log is as it was. Raises LogLocked, ReadOnlyLog, LogClosed."""
+        self._log.unseal()
+
+    def segments(self) -> dict[str, Any]:
+        """Return how many `segments` are sealed, the `positions` that they cover, and their `bytes`."""
+        return self._log.segments()
+
     def stats(self) -> dict[str, Any]:
         """Return `events`, `events_by_type`, `streams` and `bytes` (of the database file)."""
         return self._log.stats()

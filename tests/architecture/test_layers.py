@@ -17,8 +17,10 @@ USES = {
     "log": {"base"},
     "append": {"log", "base"},
     "scan": {"log", "base"},
-    "fold": {"base"},
-    "read_model": {"scan", "fold", "log", "base"},
+    "columns": {"base"},
+    "segment": {"columns", "log", "base"},
+    "fold": {"columns", "base"},
+    "read_model": {"segment", "scan", "fold", "columns", "log", "base"},
 }
 # What a fold reads is a batch of columns, wherever it came from.
 UNKNOWN_TO_FOLD = {"connection.hpp", "managed_connection.hpp", "event_log.hpp", "query.hpp", "borrow.hpp"}

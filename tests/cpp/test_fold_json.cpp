@@ -1,9 +1,9 @@
 // How a fold reads JSON: the tokens, and what of an event's data is taken, skipped or refused.
 #include <catch2/catch.hpp>
 
+#include "base/json_walk.hpp"
 #include "eventfold/error.hpp"
 #include "fold/decode.hpp"
-#include "fold/json_walk.hpp"
 
 using namespace eventfold;
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from eventfold import EventLog, NewEvent, _core
+from eventfold import EventfoldError, EventLog, NewEvent, _core
 
 from . import oracle
 
@@ -40,8 +40,24 @@ class Library:
             for (kind, data), row in zip(events, rows, strict=True)
         ]
 
-    def fold(self, spec: dict[str, Any], threads: int = 2, handler: Callable[..., None] | None = None) -> oracle.Rows:
-        return _core.fold(self.log._log, json.dumps(spec), threads, handler=handler).to_dict()
+    def fold(self, spec: dict[str, Any], threads: int = 2) -> oracle.Rows:
+        """Fold the events as they stand in the log, and out of segments of several sizes, which must give the same."""
+        rows = self._fold(spec, threads)
+        head = self.log.head()
+        for positions in (max(head // 20, 1), head // 2 + 1):
+            self.log.seal(positions=positions)
+            sealed = self._fold(spec, threads)
+            self.log.unseal()
+            assert repr(sealed) == repr(rows)
+        if isinstance(rows, Exception):
+            raise rows
+        return rows
+
+    def _fold(self, spec: dict[str, Any], threads: int) -> oracle.Rows | EventfoldError:
+        try:
+            return _core.fold(self.log._log, json.dumps(spec), threads).to_dict()
+        except EventfoldError as error:
+            return error
 
     def replay(self, spec: dict[str, Any], handler: Callable[..., None] | None = None) -> dict[str, int]:
         return _core.Replay(self.log._log, json.dumps(spec), handler).write()

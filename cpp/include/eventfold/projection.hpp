@@ -215,6 +215,8 @@ class OrderMatters : public std::exception {
   const char* what() const noexcept override { return "these events can only be folded in one piece"; }
 };
 
+class EventColumns;  // of src/columns: events that are there as columns
+
 class Fold {
  public:
   // A row while a handler looks at it.
@@ -274,6 +276,9 @@ class Fold {
   // The same for many events in a row: faster where rows are many. What is pending is folded by finish(), as is the
   // last batch of a handler.
   void feed(int plan, const EventView& event);
+  // Some of the events that are there as columns, [first, last), for projections without handlers or stream names. Of
+  // several types, each in pieces as their positions follow one another.
+  void feed(int plan, const EventColumns& columns, std::size_t first, std::size_t last);
   void finish();
   // Folds an event whose fields have been decoded for several folds: field `number` of the plan's event is
   // `decoded[numbers[number]]`. Both must live until it returns.

@@ -9,11 +9,11 @@
 #include <span>
 #include <vector>
 
+#include "base/json_walk.hpp"
 #include "eventfold/error.hpp"
 #include "eventfold/json.hpp"
 #include "fold/cell.hpp"
 #include "fold/hash_index.hpp"
-#include "fold/json_walk.hpp"
 #include "fold/operations.hpp"
 #include "fold/table.hpp"
 

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/json_walk.hpp"
 #include "eventfold/error.hpp"
 #include "fold/convert.hpp"
-#include "fold/json_walk.hpp"
 #include "fold/other_kind.hpp"
 
 namespace eventfold {
@@ -74,7 +74,7 @@ inline const Decoder::Member* Decoder::member_at(const char*& at, const char* en
   return unexpected_member(at, end, expected);
 }
 
-inline void Decoder::to_kind(std::size_t index, CellView& value) {
+void Decoder::to_kind(std::size_t index, CellView& value) {
   if (value.type == CellType::absent) return;
   const FieldSpec& field = event_.fields[index];
   if (field.mixed) value = read_as(field.kind, value, other_kind_[index]);

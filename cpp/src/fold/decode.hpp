@@ -10,7 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "columns/event_columns.hpp"
 #include "eventfold/projection.hpp"
+#include "fold/arena.hpp"
 
 namespace eventfold {
 
@@ -21,6 +23,11 @@ class Decoder {
   // Fills one cell for each field of the event's specification. Bytes live until the next call, or as long as `data`.
   // Throws CorruptLog: "the field x ..."; the caller knows the position.
   void decode(std::string_view data, std::span<CellView> fields);
+  // The same for some events that are there as columns: field number f of the event at `first` goes to cells[f], that
+  // of the next to cells[stride + f] and so on. Bytes live as long as the columns and `made`, which gets those that are
+  // not in them. Faster where `first` is where the last call ended.
+  void decode(const EventColumns& columns, std::size_t first, std::size_t count, CellView* cells, std::size_t stride,
+              Arena& made);
   // The next event has been decoded already, see Fold::feed.
   void expect(const CellView* decoded, std::span<const int> numbers) {
     decoded_ = decoded;
@@ -43,6 +50,10 @@ class Decoder {
   Member member_named(std::string_view name, std::string_view key) const;
   void to_kind(std::size_t index, CellView& value);
   bool take_field(const char*& at, const char* end, std::size_t index, CellView& value);
+  void begin(const EventColumns& columns, std::size_t first);
+  void take_column(std::size_t index, std::size_t count, CellView* cells, std::size_t stride, Arena& made);
+  bool is_as_stored(std::size_t index) const;
+  void keep_bytes(std::size_t index, CellView& value, Arena& made) const;
 
   const EventSpec& event_;
   const CellView* decoded_ = nullptr;
@@ -57,6 +68,15 @@ class Decoder {
   std::string canonical_;
   std::deque<std::string> default_bytes_;  // of missing_; a deque's elements stay where they are, also when it moves
   std::vector<CellView> missing_;
+
+  struct FieldColumn {
+    const Column* column;
+    ColumnCursor cursor;
+  };
+  std::uint64_t serial_ = 0;  // of the columns that are being decoded, up to next_
+  std::size_t next_ = 0;
+  std::vector<std::vector<FieldColumn>> columns_;  // of each field: of its present key first
+  std::vector<CellView> former_;
 };
 
 }  // namespace eventfold

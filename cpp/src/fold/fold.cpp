@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
+#include "columns/event_columns.hpp"
 #include "eventfold/error.hpp"
 #include "eventfold/projection.hpp"
 #include "fold/bucket.hpp"
@@ -114,6 +116,23 @@ class Fold::Impl {
     table.prefetch_index(next.hash);
     if (const PendingEvent* earlier = pending_.at(PendingEvents::kSize / 3)) table.prefetch_row(earlier->hash);
     if (const PendingEvent* earlier = pending_.at(PendingEvents::kSize * 2 / 3)) table.prefetch_bytes(earlier->hash);
+  }
+
+  void feed(Plan& plan, const EventColumns& columns, std::size_t first, std::size_t last) {
+    fold_pending();
+    const bool fetches = table.rows() * (spec->key.size() + spec->columns.size()) >= cached_cells;
+    std::optional<Arena::Use> use;
+    if (fetches) use.emplace(table.arena());
+    EventBlock& block = plan.block;
+    for (std::size_t event = first; event < last; ++event) {
+      if (!block.has(columns, event)) read_block(plan, columns, event, fetches);
+      Decoded decoded{plan, block.fields(event), columns.position(event), columns.created(event)};
+      naming(plan, decoded.position, [&] {
+        if (!take_conditions(decoded)) return;
+        take_key(decoded);
+        run(decoded, block.hashed ? block.hash(event) : Table::hash(key_));
+      });
+    }
   }
 
   void finish() {
@@ -264,6 +283,32 @@ class Fold::Impl {
     std::uint32_t row = 0;
     naming(plan, event.position, [&] { row = run(decoded, Table::hash(key_)); });
     if (plan.handled) call_handler(plan, event, row);
+  }
+
+  // The next events of a plan, and where they go: the memory of their rows is fetched.
+  void read_block(Plan& plan, const EventColumns& columns, std::size_t first, bool fetches) {
+    EventBlock& block = plan.block;
+    try {
+      block.read(plan.decoder, columns, first, EventBlock::kEvents);
+    } catch (const CorruptLog&) {
+      // those before it come first, and may have an error too
+      naming(plan, columns.position(first), [&] { block.read(plan.decoder, columns, first, 1); });
+    }
+    const bool known =
+        std::ranges::all_of(plan.key, [&](int field) { return field >= 0 && field < static_cast<int>(plan.given()); });
+    block.hashed = known && !has_buckets_;
+    if (!block.hashed) return;
+    for (std::size_t event = first; event < first + block.count(); ++event) {
+      for (std::size_t part = 0; part < key_.size(); ++part) {
+        key_[part] = block.fields(event)[static_cast<std::size_t>(plan.key[part])];
+      }
+      block.hash(event) = Table::hash(key_);
+      if (fetches) table.prefetch_index(block.hash(event));
+    }
+    if (!fetches) return;
+    for (std::size_t event = first; event < first + block.count(); ++event) table.prefetch_row(block.hash(event));
+    if (!has_texts_) return;
+    for (std::size_t event = first; event < first + block.count(); ++event) table.prefetch_bytes(block.hash(event));
   }
 
   void fold_pending() {
@@ -591,6 +636,9 @@ void Fold::apply(std::string_view type, const EventView& event) {
 }
 
 void Fold::feed(int plan, const EventView& event) { impl_->feed(impl_->plans[static_cast<std::size_t>(plan)], event); }
+void Fold::feed(int plan, const EventColumns& columns, std::size_t first, std::size_t last) {
+  impl_->feed(impl_->plans[static_cast<std::size_t>(plan)], columns, first, last);
+}
 
 void Fold::apply(int plan, const EventView& event, const CellView* decoded, std::span<const int> numbers) {
   Plan& known = impl_->plans[static_cast<std::size_t>(plan)];

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "fold/json_walk.hpp"
+#include "base/json_walk.hpp"
 
 namespace eventfold {
 

@@ -20,7 +20,11 @@ CellView constant_of(const ColumnSpec& column, const ColumnSpec::Source& source)
 }  // namespace
 
 Plan::Plan(const ProjectionSpec& spec, const EventSpec& event, Part part)
-    : type(event.type), decoder(event), fields(event.fields.size() + event.derived.size()), event_(event) {
+    : type(event.type),
+      decoder(event),
+      fields(event.fields.size() + event.derived.size()),
+      block(fields.size()),
+      event_(event) {
   derive(part);
   bool row_of_element = false;
   for (const KeySpec& key_part : spec.key) {

@@ -11,6 +11,7 @@
 #include "eventfold/projection.hpp"
 #include "fold/condition.hpp"
 #include "fold/decode.hpp"
+#include "fold/event_block.hpp"
 #include "fold/expression.hpp"
 
 namespace eventfold {
@@ -63,6 +64,7 @@ struct Plan {
   std::string_view type;
   Decoder decoder;
   std::vector<CellView> fields;  // of the event that was decoded last, then those that are derived
+  EventBlock block;              // of events that come as columns
   std::vector<Derived> derived;
   std::unique_ptr<Plan> of_element;  // what is done for each element of a list; null: the event is not taken apart
   std::optional<Expression> list;    // that it is taken apart by

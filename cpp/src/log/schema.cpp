@@ -25,13 +25,13 @@ void probe_header(Connection& connection) {
   statement.step();
 }
 
-// Logs of earlier days have not the tables of followers, which came later and change nothing else.
-void add_follower_tables(Connection& connection) {
+// Logs of earlier days have not the tables of followers and of segments, which came later and change nothing else.
+void add_later_tables(Connection& connection) {
   {
-    Statement& statement = connection.prepare(sql::find_follower);
+    Statement& statement = connection.prepare(sql::find_later_tables);
     ResetGuard guard(statement);
     statement.bind({});
-    if (statement.step() && statement.column(0).integer == 3) return;
+    if (statement.step() && statement.column(0).integer == 5) return;
   }
   Transaction transaction(connection);
   connection.execute_script(sql::schema);
@@ -46,7 +46,7 @@ void install_log(Connection& connection) {
     try {
       probe_header(connection);
       read_header(connection);
-      add_follower_tables(connection);
+      add_later_tables(connection);
       return;
     } catch (const LogNotFound&) {
       // tables without a header row: finish the installation
@@ -64,7 +64,7 @@ void install_log(Connection& connection) {
 
 void empty_log(Connection& connection) {
   Transaction transaction(connection);
-  add_follower_tables(connection);
+  add_later_tables(connection);
   connection.execute_script(sql::empty_log);
   transaction.commit();
 }

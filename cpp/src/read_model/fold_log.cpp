@@ -61,9 +61,10 @@ class Team {
  private:
   void run(Worker& worker) {
     try {
-      for (Position at = worker.after; at < worker.until && !stopped_; at += batch_) {
-        fold_range(*worker.reader, worker.fold, types_, at, std::min(at + batch_, worker.until));
-        worker.done = std::min(at + batch_, worker.until) - worker.after;
+      RangeFolder folder(*worker.reader, worker.fold, types_);
+      for (Position at = worker.after; at < worker.until && !stopped_;) {
+        at = folder.fold_next(at, batch_, worker.until);
+        worker.done = at - worker.after;
       }
     } catch (...) {
       worker.failure = std::current_exception();
@@ -115,10 +116,11 @@ Fold fold_in_one(Connection& connection, const Projection& projection, const Sca
   // Python takes its time, and progress is to be told; but a handler of batches is the faster the more it gets at once
   const Position parts = projection.spec->handlers.empty() ? 1 : projection.spec->batched ? 4 : 16;
   const Position chunk = std::max(options.batch / parts, Position{1});
-  for (Position at = options.after; at < until; at += chunk) {
-    fold_range(connection, fold, types, at, std::min(at + chunk, until));
+  RangeFolder folder(connection, fold, types);
+  for (Position at = options.after; at < until;) {
+    at = folder.fold_next(at, chunk, until);
     if (progress && std::chrono::steady_clock::now() >= next_progress) {
-      progress(std::min(at + chunk, until), until);
+      progress(at, until);
       next_progress = std::chrono::steady_clock::now() + kProgressPause;
     }
   }

@@ -1,6 +1,7 @@
 -- For test runners: every event goes, types and head stay, and the epoch tells all who remember the old log.
 INSERT INTO eventfold_unlocked VALUES ('empty');
 UPDATE eventfold_header SET head = (SELECT head FROM eventfold_head);
+DELETE FROM eventfold_segment;
 DELETE FROM eventfold_event;
 DELETE FROM eventfold_metadata;
 DELETE FROM eventfold_stream;

@@ -117,6 +117,36 @@ CREATE TABLE IF NOT EXISTS eventfold_pace (
     rate REAL NOT NULL                 -- positions a second
 ) WITHOUT ROWID;
 
+-- Sealed segments: the log's events once more, as columns, for folds. They follow from the log, and can be thrown away.
+CREATE TABLE IF NOT EXISTS eventfold_segment (
+    until INTEGER PRIMARY KEY,         -- it has every event of the positions (after, until]
+    after INTEGER NOT NULL,
+    format INTEGER NOT NULL            -- of its columns
+);
+
+CREATE TABLE IF NOT EXISTS eventfold_segment_column (
+    id INTEGER PRIMARY KEY,
+    until INTEGER NOT NULL,            -- of its segment
+    type_id INTEGER NOT NULL,
+    name TEXT NOT NULL,                -- position, created, data.KEY; '': the events of this type are too odd for columns
+    events INTEGER NOT NULL,
+    content BLOB NOT NULL,
+    UNIQUE (until, type_id, name)
+);
+
+CREATE TRIGGER IF NOT EXISTS eventfold_segment_dropped
+AFTER DELETE ON eventfold_segment
+BEGIN DELETE FROM eventfold_segment_column WHERE until = old.until; END;
+
+-- Whoever is let change an event (see eventfold_unlocked) must not have it live on in a segment.
+CREATE TRIGGER IF NOT EXISTS eventfold_event_changed
+AFTER UPDATE OF position, type_id, created, data ON eventfold_event
+BEGIN DELETE FROM eventfold_segment WHERE until = (SELECT min(until) FROM eventfold_segment WHERE until >= old.position); END;
+
+CREATE TRIGGER IF NOT EXISTS eventfold_event_deleted
+AFTER DELETE ON eventfold_event
+BEGIN DELETE FROM eventfold_segment WHERE until = (SELECT min(until) FROM eventfold_segment WHERE until >= old.position); END;
+
 -- Emptying the log (a test runner's flush) and erasing put a row here for the length of their transaction.
 CREATE TABLE IF NOT EXISTS eventfold_unlocked (reason TEXT NOT NULL);
 

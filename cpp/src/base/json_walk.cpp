@@ -1,4 +1,4 @@
-#include "fold/json_walk.hpp"
+#include "base/json_walk.hpp"
 
 #include <bit>
 #include <charconv>

@@ -1,0 +1,109 @@
+// Events for several folds at once: each is read and decoded once, with all the fields that any of the folds wants.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "columns/interleaved.hpp"
+#include "eventfold/read_model.hpp"
+#include "fold/decode.hpp"
+#include "scan/event_scan.hpp"
+#include "segment/segment_reader.hpp"
+
+namespace eventfold {
+
+// The types that any of the projections reads, each once.
+struct SharedTypes {
+  // What one projection does with a type.
+  struct Part {
+    int plan = -1;             // none: it does not read it
+    std::vector<int> numbers;  // of its fields among the shared ones
+    bool decodes = false;      // by itself: it reads a key otherwise than another projection does
+  };
+  explicit SharedTypes(std::span<const Projection> projections);
+
+  std::vector<std::string> names;
+  std::deque<EventSpec> shared;             // a decoder refers to its specification
+  std::vector<std::vector<Part>> parts_of;  // by projection, then by type
+};
+
+// Some events, those of each type apart by their number in the batch, and what is in their fields.
+class SharedBatch {
+ public:
+  explicit SharedBatch(std::size_t types) : by_type_(types) {}
+
+  bool full() const;
+  bool empty() const { return events_.empty(); }
+  Position last() const { return events_.back().position; }
+  std::span<const EventView> events() const { return events_; }
+  int type(std::size_t number) const { return types_[number]; }
+  std::span<const std::uint32_t> of_type(std::size_t type) const { return by_type_[type]; }
+  // Null: each fold is to decode it by itself.
+  const CellView* decoded(std::size_t number) const {
+    return starts_[number] == kNotDecoded ? nullptr : &cells_[starts_[number]];
+  }
+
+ private:
+  friend class BatchReader;
+  static constexpr std::size_t kNotDecoded = SIZE_MAX;
+
+  void clear();
+  // Events as they stand in the log. Their bytes may move until finish().
+  void add(int type, const EventView& event);
+  void finish(std::vector<Decoder>& decoders, const SharedTypes& types);
+  // Events that are there as columns; the columns must outlive the batch. How many there is still room for.
+  std::size_t room() const;
+  void add(int type, const EventColumns& columns, const Interleaved::Piece& piece);
+  // Throws CorruptLog for a value that is refused.
+  void finish(std::vector<Decoder>& decoders, const SharedTypes& types, std::span<const EventColumns> columns,
+              std::span<const int> numbers);
+
+  void decode(std::vector<Decoder>& decoders, const SharedTypes& types);
+  void keep_bytes(CellView& field, std::string_view data);
+
+  std::string bytes_;
+  std::vector<EventView> events_;
+  std::vector<int> types_;
+  std::vector<std::vector<std::uint32_t>> by_type_;
+  std::vector<std::size_t> first_of_;  // of each of the columns: the first of its events that is here
+  std::vector<CellView> cells_;
+  std::vector<std::size_t> starts_;  // by event, in cells_
+  Arena made_;                       // bytes that stand neither in the events nor in the columns
+};
+
+// Reads the log up to a position, batch by batch: out of sealed segments where there are any.
+class BatchReader {
+ public:
+  // All must outlive it. `window`: how many positions are read at a time where they are events.
+  BatchReader(Connection& connection, const ScanTypes& scan, const SharedTypes& types, Position window, Position until);
+  // Empty: there is no more. The batch is whole until the next but one is read.
+  void read(SharedBatch& batch);
+  Position at() const { return at_; }
+
+ private:
+  bool read_columns(SharedBatch& batch);
+  void read_events(SharedBatch& batch, Position until);
+
+  Connection& connection_;
+  const ScanTypes& scan_;
+  const SharedTypes& types_;
+  Position window_;
+  Position until_;
+  Position at_ = 0;
+  std::vector<Decoder> decoders_;
+
+  std::array<std::optional<SegmentReader>, 2> segments_;  // in turn: the last batch may still be in use
+  std::size_t turn_ = 0;
+  std::vector<int> numbers_;           // of the types of a segment, among the shared ones
+  std::optional<Interleaved> sealed_;  // what is left of the segment
+  Position sealed_until_ = 0;
+  bool may_be_sealed_ = false;
+  std::optional<SegmentRange> next_;  // the first segment that ends after at_
+  Position events_until_ = 0;         // as far as it is of no use
+};
+
+}  // namespace eventfold

@@ -1,2 +1,0 @@
-SELECT count(*) FROM sqlite_master WHERE type = 'table'
-    AND name IN ('eventfold_follower', 'eventfold_dead_letter', 'eventfold_pace')

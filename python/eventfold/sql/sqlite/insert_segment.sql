@@ -1,0 +1,1 @@
+INSERT INTO eventfold_segment (until, after, format) VALUES (?, ?, ?)

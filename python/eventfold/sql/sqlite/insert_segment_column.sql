@@ -1,0 +1,1 @@
+INSERT INTO eventfold_segment_column (until, type_id, name, events, content) VALUES (?, ?, ?, ?, ?)

@@ -1,0 +1,1 @@
+SELECT after, until, format FROM eventfold_segment WHERE until > ? ORDER BY until LIMIT 1
