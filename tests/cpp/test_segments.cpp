@@ -113,6 +113,19 @@ TEST_CASE("emptying the log, and changing or deleting an event, voids its segmen
   CHECK(rows_of(fold_log(t.log, t.projections[0])) == "1:1:anew\n");
 }
 
+TEST_CASE("a log that was emptied is sealed from its first event on", "[segment]") {
+  MixedLog t(5000);
+  t.log.empty();
+  t.append("Sold", R"({"item":1,"by":"first"})");
+  std::vector<NewEvent> more(999, {.type = "Sold", .data = R"({"item":1,"by":"anew"})"});
+  t.log.append(more);
+  CHECK(t.log.seal_next(0, {.positions = 500}) == Position{5500});
+  CHECK(t.log.seal_next(0, {.positions = 500}) == Position{6000});
+  CHECK(t.log.seal_next(0, {.positions = 500}) == std::nullopt);
+  CHECK(t.log.segments().positions == 1000);
+  CHECK(rows_of(fold_log(t.log, t.projections[0])) == "1:1000:anew\n");
+}
+
 TEST_CASE("a transaction that is rolled back takes its segments along", "[segment]") {
   MixedLog t(1000);
   t.execute("BEGIN");

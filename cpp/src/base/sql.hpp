@@ -13,6 +13,7 @@ extern const char* const find_request;
 extern const char* const find_segments;
 extern const char* const find_stream;
 extern const char* const find_type;
+extern const char* const first_position;
 extern const char* const insert_event;
 extern const char* const insert_header;
 extern const char* const insert_request;

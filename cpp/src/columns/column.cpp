@@ -61,7 +61,7 @@ std::int64_t added(std::int64_t base, std::uint64_t number) {
 
 [[noreturn]] void refuse(const char* what) {
   throw CorruptLog(std::string("a column of a sealed segment ") + what +
-                   ": throw the segments away and seal the log again");
+                   ": throw them away, `events seal --drop` or unseal(), and seal the log again");
 }
 
 }  // namespace

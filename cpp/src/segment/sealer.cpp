@@ -43,6 +43,14 @@ class Builder : public RowVisitor {
   Position last_ = 0;
 };
 
+std::optional<Position> first_position(Connection& connection, Position after) {
+  Statement& statement = connection.prepare(sql::first_position);
+  ResetGuard guard(statement);
+  statement.bind({after});
+  if (!statement.step() || statement.column(0).is_null()) return std::nullopt;
+  return statement.column(0).integer;
+}
+
 void read(Connection& connection, Position after, Builder& builder) {
   try {
     connection.visit("position, type_id, created, data",
@@ -79,6 +87,10 @@ std::optional<Position> seal_next(Connection& connection, const SealOptions& opt
       after = next->until;
       continue;
     }
+    const auto first = first_position(connection, after);
+    if (!first) return std::nullopt;
+    after = *first - 1;  // an emptied log begins far from 1
+    if (next && after >= next->after) continue;
     const Position end = next ? next->after : log.head;
     if (!next && end - after < options.positions) return std::nullopt;
     Builder builder(std::min(end, after + options.positions), options.bytes);

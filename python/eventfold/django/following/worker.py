@@ -19,6 +19,7 @@ from eventfold.django.gate import native
 from eventfold.django.reactors import Reactor
 from eventfold.django.read_model_state import is_async
 from eventfold.django.registry import compiled_for, followed_labels, models_of
+from eventfold.django.segments import seal_next
 from eventfold.django.tracking.follow import wanted_on
 from eventfold.django.tracking.inline import fold_new, is_followed
 from eventfold.django.tracking.pace import Pace
@@ -37,11 +38,17 @@ _LONGEST_DELAY = 60.0
 class Worker:
     """Follows the read models and reactors of a database. `say(text, is_error)` tells its user what he should know.
 
-    `retries` overrides what they and the settings say.
+    `retries` overrides what they and the settings say. `seals`: it seals the log where there is nothing else to do.
     """
 
     def __init__(
-        self, alias: str, followed: list[Any], say: Callable[[str, bool], None], retries: int | None = None
+        self,
+        alias: str,
+        followed: list[Any],
+        say: Callable[[str, bool], None],
+        retries: int | None = None,
+        *,
+        seals: bool = False,
     ) -> None:
         self.stopping = False
         """Set it, e.g. in a signal handler: the batch is finished, then run() returns."""
@@ -62,6 +69,7 @@ class Worker:
         self._until: int | None = None
         self._next_tick = 0.0
         self._last_event = time.monotonic()
+        self._sealed: int | None = 0 if seals else None  # up to where it has seen to that
 
     def run(self, *, once: bool) -> bool:
         """Follow until `stopping` is set, or, `once`, what is recorded by now is seen; return whether all is well."""
@@ -94,6 +102,8 @@ class Worker:
         more, waiting = self._round(self._until)
         if more:
             self._last_event = time.monotonic()
+        elif self._seal():
+            pass  # and see what came meanwhile
         elif once and not waiting:
             return True
         elif self._sleep(version, min(self._next_tick, time.monotonic() + _AGAIN) if waiting else self._next_tick):
@@ -212,6 +222,22 @@ class Worker:
         self._tell(None, "")
         self._fold_new_delay = _AGAIN
         return more
+
+    def _seal(self) -> bool:
+        """Make one segment, if that is wanted and there are events enough; return whether it did."""
+        if self._sealed is None:
+            return False
+        try:
+            until = seal_next(self._connection, self._sealed)
+        except EventfoldError as error:
+            if is_locked(error):
+                raise
+            self._say(f"The log cannot be sealed beyond position {self._sealed:,}: {error}", True)
+            self._sealed = None
+            return False
+        if until is not None:
+            self._sealed = until
+        return until is not None
 
     def _fold_a_piece(self) -> bool:
         started = time.perf_counter()

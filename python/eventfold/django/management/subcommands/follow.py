@@ -41,6 +41,11 @@ def add_arguments(parser: CommandParser) -> None:
         help="Let the reactors that are named begin anew: with the event at this position, or, by `head`, with the "
         "next one that is recorded.",
     )
+    parser.add_argument(
+        "--seal",
+        action="store_true",
+        help="Seal the log too, as `events seal` does, a segment at a time where there is nothing else to do.",
+    )
 
 
 def handle(command: BaseCommand, options: dict[str, Any]) -> None:
@@ -52,7 +57,7 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
             f"The log of the database {alias!r} is of an earlier release: run `manage.py migrate --database {alias}` "
             "first."
         )
-    chosen = _chosen(options["names"], alias)
+    chosen = _chosen(options["names"], alias, seals=options["seal"])
 
     def say(text: str, is_error: bool) -> None:
         if is_error:
@@ -64,9 +69,10 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     if options["begin"] is not None:
         for each, position in _begun(chosen, options["names"], options["begin"], alias):
             say(f"{each.name}: it begins after position {position:,}", False)
-    worker = Worker(alias, chosen, say, options["retries"])
+    worker = Worker(alias, chosen, say, options["retries"], seals=options["seal"])
     if not once:
-        say(f"Following {', '.join(map(_name, chosen)) or 'tracked tables'}", False)
+        others = "tracked tables" if is_followed() or not options["seal"] else "the log, to seal it"
+        say(f"Following {', '.join(map(_name, chosen)) or others}", False)
     with _stopped_by_signals(worker):
         well = worker.run(once=once)
     for label, folded in worker.folded.items():
@@ -108,7 +114,7 @@ def _begun(chosen: list[Any], names: list[str], begin: str, alias: str) -> list[
     return [(each, begin_from(each, alias, position)) for each in reactors]
 
 
-def _chosen(names: list[str], alias: str) -> list[Any]:
+def _chosen(names: list[str], alias: str, *, seals: bool) -> list[Any]:
     """The read models and reactors of the command line, or all: what is async, or is still kept by a follower."""
     refuse_live(names, alias)
     models = {model._meta.label_lower: model for model in models_of(alias)}
@@ -127,7 +133,7 @@ def _chosen(names: list[str], alias: str) -> list[Any]:
             raise CommandError(
                 f'{name} is kept by each append. To have it followed, put lifecycle = "async" into its Projection.'
             )
-    if not wanted and not reactors and not is_followed():
+    if not wanted and not reactors and not is_followed() and not seals:
         raise CommandError(
             f"There is nothing to follow in the database {alias!r}: no read model's Projection has "
             'lifecycle = "async", there is no reactor, and nothing follows from tracked tables.'

@@ -14,6 +14,7 @@ from eventfold.django.following.standing import reactor_standings, standings
 from eventfold.django.gate import native
 from eventfold.django.receivers import receiver_names
 from eventfold.django.registry import projected_models
+from eventfold.django.segments import sealed_line
 from eventfold.django.tracking.checks import untracked
 from eventfold.django.tracking.install import tables_with_triggers
 
@@ -33,6 +34,7 @@ def handle(command: BaseCommand, options: dict[str, Any]) -> None:
         return
     info: dict[str, Any] = native(connection, "eventfold: info", _core.Log.info)
     write(f"Log of {alias!r}: {info['log_id']}, epoch {info['epoch']}, head {info['head']:,}")
+    write(sealed_line(connection, info["head"]))
     database = database_of(connection)
     write(f"SQLite {database.version}, {database.library}, reached by {database.way}")
     if database.reason:
@@ -60,6 +62,7 @@ def _as_json(connection: Any) -> dict[str, Any]:
     info: dict[str, Any] = native(connection, "eventfold: info", _core.Log.info)
     return {
         "log": {"log_id": info["log_id"], "epoch": info["epoch"], "head": info["head"]},
+        "segments": native(connection, "eventfold: segments", _core.Log.segments),
         "read_models": [standing.as_json() for _, standing in standings(connection)],
         "reactors": [standing.as_json() for standing in reactor_standings(connection)],
     }

@@ -1,0 +1,1 @@
+SELECT min(position) FROM eventfold_event WHERE position > ?
