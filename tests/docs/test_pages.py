@@ -20,7 +20,7 @@ WRITTEN = [
     ROOT / "cpp/src/README.md",
 ]
 # Pages whose examples need no project.
-ALONE = ("log.md", "errors.md")
+ALONE = ("log.md", "errors.md", "sealing.md")
 
 
 def name_of(page: Path) -> str:
