@@ -24,6 +24,7 @@ WORKS = (
     *TRACKING,
     *PEERS,
     "fold",
+    "sealed",
     "keys",
     "replay",
     "many",

@@ -32,9 +32,15 @@ class Duck:
             )
         read = f"read_csv('{lines}', delim='\t', quote='', escape='', header=false, columns={_COLUMNS})"
         self.connection.execute(f"COPY (SELECT * FROM {read}) TO '{self._text}'")
-        typed = self._from_json()
-        self.connection.execute(f"COPY (SELECT * FROM {typed}) TO '{self._typed}'")
+        self.write_typed()
         lines.unlink()
+
+    def write_typed(self) -> None:
+        """Typed columns in Parquet, made of the JSON text in Parquet."""
+        self.connection.execute(f"COPY (SELECT * FROM {self._from_json()}) TO '{self._typed}'")
+
+    def typed_bytes(self) -> int:
+        return self._typed.stat().st_size
 
     def fold_text(self) -> Rows:
         return self._fold(self._from_json())

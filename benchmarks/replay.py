@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.django_project.start import settle, start
 from benchmarks.measure import Row, Scale, at_most, at_rate, compare, faster, race, timed, within
 from benchmarks.titles import make_titled_log, titled
+from eventfold import EventLog
 
 EVENTS = 1_000_000
 BOOKS = 100_000
@@ -62,6 +63,14 @@ def run(folder: Path, scale: Scale) -> list[Row]:
 
         return measure
 
+    def replayed_after(prepare: Callable[[EventLog], object]) -> Callable[[], float]:
+        def measure() -> float:
+            with EventLog(path) as log:
+                prepare(log)
+            return replay("SELECT 1")()
+
+        return measure
+
     def lock() -> float:
         """For how many milliseconds others cannot write, where one row in a hundred differs."""
         execute("UPDATE library_catalogue SET n = n + 1 WHERE book % 100 = 0")
@@ -99,6 +108,7 @@ def run(folder: Path, scale: Scale) -> list[Row]:
         by_orm(row_by_row),
         by_orm(folded_in_python),
     )
+    sealed, unsealed = race(scale.rounds(ROUNDS), replayed_after(EventLog.seal), replayed_after(EventLog.unseal))
     held, refilled = race(scale.rounds(ROUNDS), lock, refill)
     assert dict(Catalogue.objects.values_list("book", "n")) == _counts(path)
     assert PlainCatalogue.objects.count() > 0
@@ -108,6 +118,7 @@ def run(folder: Path, scale: Scale) -> list[Row]:
         compare("replay 1 M into an empty table", empty, "ORM read, dict, bulk_create (sample)", in_bulk),
         at_most("writers wait, 100 k rows, 1 % differ", held, "all rows written again", refilled, 50, unit="ms"),
         compare("replay 1 M, no row differs", right, "ORM, row by row (sample)", one_by_one),
+        compare("replay 1 M, sealed, no row differs", sealed, "the same, not sealed", unsealed),
         compare("replay 1 M, each row differs", wrong, "ORM, row by row (sample)", one_by_one),
         within("verify 1 M, no row differs", verified, "replay 1 M, no row differs", right, 1.5),
         within("verify 1 M, each row differs", drifted, "replay 1 M, no row differs", right, 1.5),

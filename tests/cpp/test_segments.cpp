@@ -1,5 +1,7 @@
 // Sealed segments: folds give the same with and without them, and nothing that is stale is ever read.
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "eventfold/error.hpp"
 #include "eventfold/read_model.hpp"
@@ -161,6 +163,38 @@ TEST_CASE("events of a type with too many keys are read as events", "[segment]")
   }
   const auto together = fold_together(t.log, {t.projections.data(), 3});
   for (std::size_t index = 0; index < together.size(); ++index) CHECK(rows_of(*together[index].fold) == before[index]);
+}
+
+TEST_CASE("two that seal at once make each segment once", "[segment]") {
+  MixedLog t(20'000);
+  const auto seal_all = [&] {
+    EventLog log = EventLog::open(t.file.path);
+    seal(log, 500);
+  };
+  std::thread other(seal_all);
+  seal_all();
+  other.join();
+  CHECK(t.log.segments().segments == 40);
+  CHECK(t.log.segments().positions == 20'000);
+}
+
+TEST_CASE("folds see the same while others seal and unseal", "[segment]") {
+  MixedLog t(20'000);
+  const std::string before = rows_of(fold_log(t.log, t.projections[5]));
+  std::atomic<bool> done{false};
+  std::thread other([&] {
+    EventLog log = EventLog::open(t.file.path);
+    while (!done) {
+      seal(log, 1500);
+      log.unseal();
+    }
+  });
+  for (int round = 0; round < 40; ++round) {
+    CHECK(rows_of(fold_log(t.log, t.projections[5], {.threads = 1 + round % 2})) == before);
+    CHECK(rows_of(*fold_together(t.log, {&t.projections[5], 1})[0].fold) == before);
+  }
+  done = true;
+  other.join();
 }
 
 TEST_CASE("what cannot be folded says the same out of a segment", "[segment]") {

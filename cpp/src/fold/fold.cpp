@@ -22,6 +22,8 @@ namespace {
 
 // Cells of a table that surely fit into a core's own cache: below that, waiting for memory is not worth avoiding.
 constexpr std::size_t kCachedCells = 32'768;
+// The same for the first cache, where events come as columns, and asking for their rows ahead costs next to nothing.
+constexpr std::size_t kNearCells = 512;
 
 // An event of which only the fields are left.
 struct Decoded {
@@ -87,7 +89,7 @@ class Fold::Impl {
   }
 
   void feed(Plan& plan, const EventView& event) {
-    if (table.rows() * (spec->key.size() + spec->columns.size()) < cached_cells || plan.alone || loader) {
+    if (cells() < cached_cells || plan.alone || loader) {
       fold_pending();
       return apply(plan, event);
     }
@@ -120,12 +122,11 @@ class Fold::Impl {
 
   void feed(Plan& plan, const EventColumns& columns, std::size_t first, std::size_t last) {
     fold_pending();
-    const bool fetches = table.rows() * (spec->key.size() + spec->columns.size()) >= cached_cells;
     std::optional<Arena::Use> use;
-    if (fetches) use.emplace(table.arena());
+    if (cells() >= cached_cells) use.emplace(table.arena());
     EventBlock& block = plan.block;
     for (std::size_t event = first; event < last; ++event) {
-      if (!block.has(columns, event)) read_block(plan, columns, event, fetches);
+      if (!block.has(columns, event)) read_block(plan, columns, event);
       Decoded decoded{plan, block.fields(event), columns.position(event), columns.created(event)};
       naming(plan, decoded.position, [&] {
         if (!take_conditions(decoded)) return;
@@ -142,7 +143,7 @@ class Fold::Impl {
 
   // Whatever the key turns out to be, a wrong guess costs no more than time.
   void foresee(const Plan& plan, const CellView* decoded, std::span<const int> numbers) {
-    if (has_buckets_ || table.rows() * (spec->key.size() + spec->columns.size()) < cached_cells) return;
+    if (has_buckets_ || cells() < cached_cells) return;
     for (std::size_t part = 0; part < key_.size(); ++part) {
       const int field = plan.key[part];
       if (field < 0 || field >= static_cast<int>(numbers.size())) return;  // what is not in the data
@@ -285,8 +286,10 @@ class Fold::Impl {
     if (plan.handled) call_handler(plan, event, row);
   }
 
+  std::size_t cells() const { return table.rows() * (spec->key.size() + spec->columns.size()); }
+
   // The next events of a plan, and where they go: the memory of their rows is fetched.
-  void read_block(Plan& plan, const EventColumns& columns, std::size_t first, bool fetches) {
+  void read_block(Plan& plan, const EventColumns& columns, std::size_t first) {
     EventBlock& block = plan.block;
     try {
       block.read(plan.decoder, columns, first, EventBlock::kEvents);
@@ -298,6 +301,7 @@ class Fold::Impl {
         std::ranges::all_of(plan.key, [&](int field) { return field >= 0 && field < static_cast<int>(plan.given()); });
     block.hashed = known && !has_buckets_;
     if (!block.hashed) return;
+    const bool fetches = cells() >= kNearCells;
     for (std::size_t event = first; event < first + block.count(); ++event) {
       for (std::size_t part = 0; part < key_.size(); ++part) {
         key_[part] = block.fields(event)[static_cast<std::size_t>(plan.key[part])];

@@ -185,7 +185,7 @@ Fold fold_log(EventLog& log, const Projection& projection, const FoldOptions& op
   const Position head = log.head();
   const Position until = std::min(options.until.value_or(head), head);
   ScanTypes types = scan_types(connection, spec);
-  types.choose_way(connection, options.after, until);
+  types.choose_way(connection, std::min(sealed_until(connection, options.after), until), until);
 
   const auto fold_quickly = [&] {
     ScanTypes quick = types;

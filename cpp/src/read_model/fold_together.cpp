@@ -11,6 +11,7 @@
 #include "eventfold/error.hpp"
 #include "eventfold/read_model.hpp"
 #include "read_model/shared_batch.hpp"
+#include "segment/segment_range.hpp"
 
 namespace eventfold {
 
@@ -156,7 +157,7 @@ std::vector<Folded> fold_together(EventLog& log, std::span<const Projection> pro
   const Position until = std::min(options.until.value_or(head), head);
   const SharedTypes types(projections);
   ScanTypes scan(connection, types.names);
-  scan.choose_way(connection, 0, until);
+  scan.choose_way(connection, std::min(sealed_until(connection, 0), until), until);
   if (std::ranges::none_of(projections, [](const Projection& each) { return each.spec->uses("created"); })) {
     scan.leave_out_created();
   }

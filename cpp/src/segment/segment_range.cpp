@@ -20,4 +20,13 @@ std::optional<SegmentRange> next_segment(Connection& connection, Position after)
                       statement.column(2).integer == kSegmentFormat};
 }
 
+Position sealed_until(Connection& connection, Position after) {
+  if (!has_segment_tables(connection)) return after;
+  for (;;) {
+    const auto next = next_segment(connection, after);
+    if (!next || next->after > after || !next->readable) return after;
+    after = next->until;
+  }
+}
+
 }  // namespace eventfold

@@ -22,4 +22,7 @@ bool has_segment_tables(Connection& connection);
 // The first segment that ends after a position.
 std::optional<SegmentRange> next_segment(Connection& connection, Position after);
 
+// As far as everything after a position is sealed.
+Position sealed_until(Connection& connection, Position after);
+
 }  // namespace eventfold
