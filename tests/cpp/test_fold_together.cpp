@@ -38,6 +38,15 @@ TEST_CASE("together, up to a position, in a transaction and through the index", 
   CHECK(rows_of(*early[5].fold) == rows_of(fold_log(t.log, t.projections[5], {.until = 100})));
 }
 
+TEST_CASE("together, those that look at the streams of events see them", "[together]") {
+  MixedLog t(3000);
+  const std::vector<Projection> two{calculating(), counting("Both", "item", {"Bought", "Sold"})};
+  const auto folded = fold_together(t.log, two);
+  for (std::size_t index = 0; index < two.size(); ++index) {
+    CHECK(rows_of(*folded[index].fold) == rows_of(fold_log(t.log, two[index])));
+  }
+}
+
 TEST_CASE("what one of them cannot fold is its own failure", "[together]") {
   MixedLog t(10'000);
   t.append("Bought", R"({"by":"nobody","shop":1})");  // no item

@@ -280,13 +280,14 @@ class Fold {
   // several types, each in pieces as their positions follow one another.
   void feed(int plan, const EventColumns& columns, std::size_t first, std::size_t last);
   void finish();
-  // Folds an event whose fields have been decoded for several folds: field `number` of the plan's event is
-  // `decoded[numbers[number]]`. Both must live until it returns.
-  void apply(int plan, const EventView& event, const CellView* decoded, std::span<const int> numbers);
-  // Such an event comes soon: the memory of its row is fetched meanwhile. To be called in order.
-  void foresee(int plan, const CellView* decoded, std::span<const int> numbers);
-  // So many folds take turns: the rows of each are out of the cache sooner.
-  void take_turns(std::size_t folds);
+  // The same for events whose fields have been decoded for several folds at once.
+  struct DecodedEvent {
+    int plan;
+    const EventView* event;
+    const CellView* decoded;  // field number f of the plan's event is decoded[numbers[f]]; null: it is in the data
+    std::span<const int> numbers;
+  };
+  void feed(std::span<const DecodedEvent> events);
 
   // Takes what a relative fold found in the positions after this one's. Throws ProjectionError, OrderMatters.
   // Its rows come over: `later` can only be destroyed then.

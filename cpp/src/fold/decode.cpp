@@ -34,13 +34,6 @@ Decoder::Decoder(const EventSpec& event) : event_(event) {
 }
 
 void Decoder::decode(std::string_view data, std::span<CellView> fields) {
-  if (decoded_ != nullptr) {
-    for (std::size_t index = 0; index < numbers_.size(); ++index) {
-      fields[index] = decoded_[static_cast<std::size_t>(numbers_[index])];
-    }
-    decoded_ = nullptr;
-    return;
-  }
   if (walk(data, fields)) return;
   canonical_.resize(data.size());
   std::size_t size = 0;

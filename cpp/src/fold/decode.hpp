@@ -28,11 +28,6 @@ class Decoder {
   // not in them. Faster where `first` is where the last call ended.
   void decode(const EventColumns& columns, std::size_t first, std::size_t count, CellView* cells, std::size_t stride,
               Arena& made);
-  // The next event has been decoded already, see Fold::feed.
-  void expect(const CellView* decoded, std::span<const int> numbers) {
-    decoded_ = decoded;
-    numbers_ = numbers;
-  }
 
  private:
   struct Member {
@@ -56,8 +51,6 @@ class Decoder {
   void keep_bytes(std::size_t index, CellView& value, Arena& made) const;
 
   const EventSpec& event_;
-  const CellView* decoded_ = nullptr;
-  std::span<const int> numbers_;
   std::vector<Member> members_;  // in the order of the events that were seen
   Member other_;                 // a key that is not remembered
   bool renamed_ = false;         // some field has former names

@@ -1,4 +1,4 @@
-// Some events of one type, taken out of columns and decoded before their turn comes.
+// Some events of one type, decoded before their turn comes.
 #pragma once
 
 #include <algorithm>
@@ -33,11 +33,20 @@ class EventBlock {
     count_ = count;
   }
 
+  // None, to be added one by one.
+  void begin() {
+    cells_.resize(kEvents * fields_);
+    serial_ = 0;
+    first_ = 0;
+    count_ = 0;
+  }
+  // The number of one more, whose fields are to be filled in. At most kEvents.
+  std::size_t add() { return count_++; }
+
   std::size_t count() const { return count_; }
   std::span<CellView> fields(std::size_t event) { return {cells_.data() + (event - first_) * fields_, fields_}; }
   // Of its key, where somebody has reckoned it.
   std::uint32_t& hash(std::size_t event) { return hashes_[event - first_]; }
-  bool hashed = false;
 
  private:
   std::size_t fields_;

@@ -22,7 +22,7 @@ namespace {
 
 // Cells of a table that surely fit into a core's own cache: below that, waiting for memory is not worth avoiding.
 constexpr std::size_t kCachedCells = 32'768;
-// The same for the first cache, where events come as columns, and asking for their rows ahead costs next to nothing.
+// The same for the first cache, where many events are decoded ahead, and asking for their rows costs next to nothing.
 constexpr std::size_t kNearCells = 512;
 
 // An event of which only the fields are left.
@@ -89,7 +89,7 @@ class Fold::Impl {
   }
 
   void feed(Plan& plan, const EventView& event) {
-    if (cells() < cached_cells || plan.alone || loader) {
+    if (cells() < kCachedCells || plan.alone || loader) {
       fold_pending();
       return apply(plan, event);
     }
@@ -123,16 +123,11 @@ class Fold::Impl {
   void feed(Plan& plan, const EventColumns& columns, std::size_t first, std::size_t last) {
     fold_pending();
     std::optional<Arena::Use> use;
-    if (cells() >= cached_cells) use.emplace(table.arena());
+    if (cells() >= kCachedCells) use.emplace(table.arena());
     EventBlock& block = plan.block;
     for (std::size_t event = first; event < last; ++event) {
       if (!block.has(columns, event)) read_block(plan, columns, event);
-      Decoded decoded{plan, block.fields(event), columns.position(event), columns.created(event)};
-      naming(plan, decoded.position, [&] {
-        if (!take_conditions(decoded)) return;
-        take_key(decoded);
-        run(decoded, block.hashed ? block.hash(event) : Table::hash(key_));
-      });
+      fold_decoded(plan, event, columns.position(event), columns.created(event));
     }
   }
 
@@ -141,19 +136,21 @@ class Fold::Impl {
     if (!handled_.empty()) call_batch_handler();
   }
 
-  // Whatever the key turns out to be, a wrong guess costs no more than time.
-  void foresee(const Plan& plan, const CellView* decoded, std::span<const int> numbers) {
-    if (has_buckets_ || cells() < cached_cells) return;
-    for (std::size_t part = 0; part < key_.size(); ++part) {
-      const int field = plan.key[part];
-      if (field < 0 || field >= static_cast<int>(numbers.size())) return;  // what is not in the data
-      key_[part] = decoded[numbers[static_cast<std::size_t>(field)]];
+  void feed(std::span<const DecodedEvent> events) {
+    fold_pending();
+    std::optional<Arena::Use> use;
+    if (cells() >= kCachedCells) use.emplace(table.arena());
+    while (!events.empty()) {
+      const auto block = events.first(std::min(events.size(), EventBlock::kEvents));
+      const auto end = std::ranges::find(block, nullptr, &DecodedEvent::decoded);
+      const auto count = static_cast<std::size_t>(end - block.begin());
+      if (count == 0) {
+        apply(plans[static_cast<std::size_t>(events.front().plan)], *events.front().event);
+      } else {
+        feed_block(block.first(count));
+      }
+      events = events.subspan(std::max<std::size_t>(count, 1));
     }
-    const std::uint32_t hash = Table::hash(key_);
-    table.prefetch_index(hash);
-    table.prefetch_row(foreseen_[(foreseen_at_ + kForeseen * 2 / 3) % kForeseen]);
-    if (has_texts_) table.prefetch_bytes(foreseen_[(foreseen_at_ + kForeseen / 3) % kForeseen]);
-    foreseen_[foreseen_at_++ % kForeseen] = hash;
   }
 
   void merge(Impl& later) {
@@ -210,7 +207,6 @@ class Fold::Impl {
   Handler handler;
   Loader loader;
   std::size_t alive = 0;
-  std::size_t cached_cells = kCachedCells;
 
  private:
   // Folds the event into the row of key_.
@@ -288,6 +284,58 @@ class Fold::Impl {
 
   std::size_t cells() const { return table.rows() * (spec->key.size() + spec->columns.size()); }
 
+  void feed_block(std::span<const DecodedEvent> events) {
+    for (Plan& plan : plans) plan.block.begin();
+    std::array<std::size_t, EventBlock::kEvents> numbers;  // in the block of its plan
+    std::array<std::uint32_t, EventBlock::kEvents> hashes;
+    std::size_t hashed = 0;
+    const bool fetches = cells() >= kNearCells;
+    for (std::size_t index = 0; index < events.size(); ++index) {
+      const DecodedEvent& event = events[index];
+      Plan& plan = plans[static_cast<std::size_t>(event.plan)];
+      numbers[index] = plan.block.add();
+      const std::span<CellView> fields = plan.block.fields(numbers[index]);
+      for (std::size_t field = 0; field < event.numbers.size(); ++field) {
+        fields[field] = event.decoded[static_cast<std::size_t>(event.numbers[field])];
+      }
+      if (!foresees(plan)) continue;
+      const std::uint32_t hash = foresee(plan, numbers[index]);
+      hashes[hashed++] = hash;
+      if (fetches) table.prefetch_index(hash);
+    }
+    if (fetches) fetch_rows({hashes.data(), hashed});
+    for (std::size_t index = 0; index < events.size(); ++index) {
+      const EventView& event = *events[index].event;
+      Plan& plan = plans[static_cast<std::size_t>(events[index].plan)];
+      fold_decoded(plan, numbers[index], event.position, event.created, event.stream);
+    }
+  }
+
+  // An event of the block of its plan.
+  [[gnu::always_inline]] void fold_decoded(Plan& plan, std::size_t number, Position position, std::int64_t created,
+                                           std::string_view stream = {}) {
+    Decoded decoded{plan, plan.block.fields(number), position, created, stream};
+    naming(plan, position, [&] {
+      if (!take_conditions(decoded)) return;
+      take_key(decoded);
+      run(decoded, foresees(plan) ? plan.block.hash(number) : Table::hash(key_));
+    });
+  }
+
+  // Whether a key is what stands in the fields, and can be known before the event is folded.
+  bool foresees(const Plan& plan) const { return plan.key_is_given && !has_buckets_; }
+  std::uint32_t foresee(Plan& plan, std::size_t number) {
+    for (std::size_t part = 0; part < key_.size(); ++part) {
+      key_[part] = plan.block.fields(number)[static_cast<std::size_t>(plan.key[part])];
+    }
+    return plan.block.hash(number) = Table::hash(key_);
+  }
+  void fetch_rows(std::span<const std::uint32_t> hashes) const {
+    for (const std::uint32_t hash : hashes) table.prefetch_row(hash);
+    if (!has_texts_) return;
+    for (const std::uint32_t hash : hashes) table.prefetch_bytes(hash);
+  }
+
   // The next events of a plan, and where they go: the memory of their rows is fetched.
   void read_block(Plan& plan, const EventColumns& columns, std::size_t first) {
     EventBlock& block = plan.block;
@@ -297,22 +345,14 @@ class Fold::Impl {
       // those before it come first, and may have an error too
       naming(plan, columns.position(first), [&] { block.read(plan.decoder, columns, first, 1); });
     }
-    const bool known =
-        std::ranges::all_of(plan.key, [&](int field) { return field >= 0 && field < static_cast<int>(plan.given()); });
-    block.hashed = known && !has_buckets_;
-    if (!block.hashed) return;
+    if (!foresees(plan)) return;
+    std::array<std::uint32_t, EventBlock::kEvents> hashes;
     const bool fetches = cells() >= kNearCells;
-    for (std::size_t event = first; event < first + block.count(); ++event) {
-      for (std::size_t part = 0; part < key_.size(); ++part) {
-        key_[part] = block.fields(event)[static_cast<std::size_t>(plan.key[part])];
-      }
-      block.hash(event) = Table::hash(key_);
-      if (fetches) table.prefetch_index(block.hash(event));
+    for (std::size_t index = 0; index < block.count(); ++index) {
+      hashes[index] = foresee(plan, first + index);
+      if (fetches) table.prefetch_index(hashes[index]);
     }
-    if (!fetches) return;
-    for (std::size_t event = first; event < first + block.count(); ++event) table.prefetch_row(block.hash(event));
-    if (!has_texts_) return;
-    for (std::size_t event = first; event < first + block.count(); ++event) table.prefetch_bytes(block.hash(event));
+    if (fetches) fetch_rows({hashes.data(), block.count()});
   }
 
   void fold_pending() {
@@ -537,10 +577,7 @@ class Fold::Impl {
   std::vector<std::uint32_t> handled_rows_;  // of an event that was taken apart
   PendingEvents pending_;
   HandledEvents handled_;
-  static constexpr std::size_t kForeseen = 16;
-  std::array<std::uint32_t, kForeseen> foreseen_{};  // hashes
   bool has_texts_ = false;
-  std::size_t foreseen_at_ = 0;
 };
 
 namespace {
@@ -644,17 +681,7 @@ void Fold::feed(int plan, const EventColumns& columns, std::size_t first, std::s
   impl_->feed(impl_->plans[static_cast<std::size_t>(plan)], columns, first, last);
 }
 
-void Fold::apply(int plan, const EventView& event, const CellView* decoded, std::span<const int> numbers) {
-  Plan& known = impl_->plans[static_cast<std::size_t>(plan)];
-  known.decoder.expect(decoded, numbers);
-  impl_->apply(known, event);
-}
-
-void Fold::foresee(int plan, const CellView* decoded, std::span<const int> numbers) {
-  impl_->foresee(impl_->plans[static_cast<std::size_t>(plan)], decoded, numbers);
-}
-
-void Fold::take_turns(std::size_t folds) { impl_->cached_cells = kCachedCells / std::max<std::size_t>(folds, 1); }
+void Fold::feed(std::span<const DecodedEvent> events) { impl_->feed(events); }
 
 void Fold::finish() { impl_->finish(); }
 void Fold::merge(Fold&& later) {

@@ -72,6 +72,8 @@ Plan::Plan(const ProjectionSpec& spec, const EventSpec& event, Part part)
     use(field, 0, "the key");
     if (field >= static_cast<int>(given())) derived[static_cast<std::size_t>(field) - given()].of_key = true;
   }
+  key_is_given = std::all_of(key.begin(), key.end(),
+                             [this](int field) { return field >= 0 && field < static_cast<int>(given()); });
   handled = belongs("", {}) && std::find(spec.handlers.begin(), spec.handlers.end(), type) != spec.handlers.end();
   makes_row = makes_row || handled;
   conditional = !conditions.empty() || !derived.empty();

@@ -70,6 +70,7 @@ struct Plan {
   std::optional<Expression> list;    // that it is taken apart by
   std::string list_name;
   std::vector<int> key;
+  bool key_is_given = false;  // each part is a field that events have
   std::vector<Condition> conditions;
   std::vector<Clear> clears;
   std::vector<Action> actions;

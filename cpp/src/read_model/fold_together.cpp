@@ -21,9 +21,8 @@ constexpr auto kProgressPause = std::chrono::milliseconds(100);
 
 // One of the folds; whatever fails in it is its own failure.
 struct Member {
-  Member(const Projection& projection, std::span<const SharedTypes::Part> part_of_type, std::size_t members)
+  Member(const Projection& projection, std::span<const SharedTypes::Part> part_of_type)
       : fold(projection.spec), parts(part_of_type) {
-    fold.take_turns(members);
     for (std::size_t type = 0; type < parts.size(); ++type) {
       if (parts[type].plan >= 0) wanted.push_back(type);
     }
@@ -32,19 +31,15 @@ struct Member {
   void take(const SharedBatch& batch) {
     if (failure) return;
     try {
-      numbers_.clear();
+      events_.clear();
       if (wanted.size() == 1) {
-        const auto all = batch.of_type(wanted.front());
-        numbers_.assign(all.begin(), all.end());
+        for (const std::uint32_t number : batch.of_type(wanted.front())) add(batch, number);
       } else {
         for (std::uint32_t number = 0; number < batch.events().size(); ++number) {
-          if (parts[static_cast<std::size_t>(batch.type(number))].plan >= 0) numbers_.push_back(number);
+          if (part_of(batch, number).plan >= 0) add(batch, number);
         }
       }
-      for (std::size_t at = 0; at < numbers_.size(); ++at) {
-        if (at + kAhead < numbers_.size()) foresee(batch, numbers_[at + kAhead]);
-        fold_one(batch, numbers_[at]);
-      }
+      feed();
     } catch (...) {
       failure = std::current_exception();
     }
@@ -56,28 +51,23 @@ struct Member {
   std::exception_ptr failure;
 
  private:
-  static constexpr std::size_t kAhead = 16;
+  static constexpr std::size_t kAtOnce = 64;
 
-  void foresee(const SharedBatch& batch, std::uint32_t number) {
+  void add(const SharedBatch& batch, std::uint32_t number) {
     const SharedTypes::Part& part = part_of(batch, number);
-    const CellView* const decoded = batch.decoded(number);
-    if (decoded != nullptr && !part.decodes) fold.foresee(part.plan, decoded, part.numbers);
+    events_.push_back(
+        {part.plan, &batch.events()[number], part.decodes ? nullptr : batch.decoded(number), part.numbers});
+    if (events_.size() == kAtOnce) feed();
   }
-  void fold_one(const SharedBatch& batch, std::uint32_t number) {
-    const SharedTypes::Part& part = part_of(batch, number);
-    const EventView& event = batch.events()[number];
-    const CellView* const decoded = batch.decoded(number);
-    if (decoded != nullptr && !part.decodes) {
-      fold.apply(part.plan, event, decoded, part.numbers);
-    } else {
-      fold.apply(part.plan, event);
-    }
+  void feed() {
+    fold.feed(events_);
+    events_.clear();
   }
   const SharedTypes::Part& part_of(const SharedBatch& batch, std::uint32_t number) const {
     return parts[static_cast<std::size_t>(batch.type(number))];
   }
 
-  std::vector<std::uint32_t> numbers_;  // of the events of a batch that it wants
+  std::vector<Fold::DecodedEvent> events_;  // to be folded next
 };
 
 // Gives batches to the members, on this thread and some more.
@@ -170,7 +160,7 @@ std::vector<Folded> fold_together(EventLog& log, std::span<const Projection> pro
     if (!projections[index].spec->handlers.empty()) {
       throw ProjectionError(projections[index].spec->name + " has handlers: it is folded by itself");
     }
-    members.emplace_back(projections[index], types.parts_of[index], projections.size());
+    members.emplace_back(projections[index], types.parts_of[index]);
   }
 
   BatchReader reader(connection, scan, types, options.batch, until);
