@@ -16,7 +16,8 @@ namespace {
 py::bytes bytes_of(const Uuid& id) { return {reinterpret_cast<const char*>(id.data()), id.size()}; }
 
 Appended append(LogHandle& self, const Batch& batch, const std::string& request, Version expected_version,
-                AppendListener* read_models, const Batch* submitted, bool keeps_folded) {
+                AppendListener* read_models, const Batch* submitted, bool keeps_folded, Position folded,
+                bool savepoint) {
   NativeCall call(*self.database);
   const auto events = batch.events();
   std::vector<NewEvent> submitted_events;
@@ -26,6 +27,8 @@ Appended append(LogHandle& self, const Batch& batch, const std::string& request,
                           .expected_version = expected_version,
                           .trusted = true,
                           .keeps_folded = keeps_folded,
+                          .folded = folded,
+                          .savepoint = savepoint,
                           .submitted = submitted_events},
                          read_models);
 }
@@ -69,7 +72,7 @@ py::object fold_and_find(LogHandle& self, AppendListener* read_models, const Wan
     pending = self.log.fold_and_find(read_models, wanted);
   }
   if (!pending) return py::none();
-  return py::make_tuple(pending->after, pending->until, tuple_of(pending->found));
+  return py::make_tuple(pending->after, pending->until, tuple_of(pending->found), pending->marked);
 }
 
 py::tuple tuple_of(const RecordedEvent& event) {
@@ -185,12 +188,14 @@ void bind_log(py::module_& module) {
            py::arg("old"), py::arg("new"))
       .def("append", &append, py::arg("batch"), py::kw_only(), py::arg("request") = "",
            py::arg("expected_version") = kAny, py::arg("read_models") = nullptr, py::arg("submitted") = nullptr,
-           py::arg("keeps_folded") = false)
+           py::arg("keeps_folded") = false, py::arg("folded") = 0, py::arg("savepoint") = true)
       .def("unfolded", native([](EventLog& log) { return log.unfolded(); }))
       .def("fold_pending", &fold_pending, py::arg("read_models") = nullptr, py::arg("limit") = INT64_MAX)
       .def("fold_range", &fold_range, py::arg("read_models").none(false), py::arg("after"), py::arg("until"))
       .def("changes", &changes, py::arg("wanted"), py::arg("after"), py::arg("until"))
       .def("fold_and_find", &fold_and_find, py::arg("read_models") = nullptr, py::arg("wanted") = nullptr)
+      .def("mark_folded", native([](EventLog& log, Position until) { log.mark_folded(until); }, Position()),
+           py::arg("until"))
       .def("append_selected",
            native([](EventLog& log, const std::string& insert) { return log.append_selected(insert); }, std::string()),
            py::arg("insert"))

@@ -37,17 +37,6 @@ void give(Connection& connection, AppendListener& listener, Position after, Posi
               });
 }
 
-// Whether a listener has to be given any of these few events.
-bool concern(Connection& connection, const AppendListener& listener, Position after, Position until) {
-  Statement& statement = connection.prepare(sql::types_between);
-  ResetGuard guard(statement);
-  statement.bind({after, until});
-  while (statement.step()) {
-    if (listener.reads(statement.column(0).view())) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 class EventLog::Impl {
@@ -85,11 +74,12 @@ void EventLog::empty() {
 
 Appended EventLog::append(std::span<const NewEvent> events, const AppendOptions& options, AppendListener* listener) {
   try {
-    Transaction transaction(connection());
+    std::optional<Transaction> transaction;
+    if (options.savepoint || !connection().in_transaction()) transaction.emplace(connection());
     Appended appended =
         append_events(connection(), impl_->interns, events, options, listener,
                       [&](Position after, Position until) { give(connection(), *listener, after, until); });
-    transaction.commit();
+    if (transaction) transaction->commit();
     return appended;
   } catch (...) {
     impl_->interns.forget();  // what was interned is rolled back
@@ -149,10 +139,12 @@ void EventLog::fold_range(AppendListener& listener, Position after, Position unt
 std::optional<PendingChanges> EventLog::fold_and_find(AppendListener* listener, const WantedChanges* wanted) {
   if (connection().in_transaction()) {
     refuse_while_folding(connection());
-    auto pending = read_pending_changes(connection(), wanted);
+    auto pending = read_pending_changes(connection(), wanted, listener);
     if (!pending) return std::nullopt;
-    if (pending->until != 0 && !(listener && concern(connection(), *listener, pending->after, pending->until))) {
-      write_folded(connection(), pending->until);  // one statement needs no savepoint
+    if (pending->until != 0) {
+      // an append that follows from what was found moves the mark too
+      pending->marked = pending->found.changes.empty();
+      if (pending->marked) write_folded(connection(), pending->until);  // one statement needs no savepoint
       return pending;
     }
   }
@@ -162,6 +154,8 @@ std::optional<PendingChanges> EventLog::fold_and_find(AppendListener* listener, 
   if (wanted) pending.found = changes(*wanted, pending.after, pending.until);
   return pending;
 }
+
+void EventLog::mark_folded(Position until) { write_folded(connection(), until); }
 
 FoundChanges EventLog::changes(const WantedChanges& wanted, Position after, Position until) {
   return read_changes(connection(), wanted, after, until);

@@ -86,6 +86,8 @@ TEST_CASE("folding and finding agree, in a transaction or not, with a listener o
   CHECK(pending->found.until == count);
   CHECK(pending->found.changes.size() == static_cast<std::size_t>((count + 1) / 2));
   CHECK(seen.positions.size() == static_cast<std::size_t>(listening ? count : 0));
+  CHECK(pending->marked == !t.log.unfolded());
+  if (!pending->marked) t.log.mark_folded(pending->until);
   CHECK_FALSE(t.log.unfolded());
   CHECK_FALSE(t.log.fold_and_find(listener, &t.wanted));
   if (in_transaction) {
@@ -103,6 +105,7 @@ TEST_CASE("a listener is given what it reads, however few events there are", "[c
   const auto fold = [&] {
     if (in_transaction) t.execute("BEGIN IMMEDIATE");
     const auto pending = t.log.fold_and_find(&seen, &t.wanted);
+    if (pending && !pending->marked) t.log.mark_folded(pending->until);
     if (in_transaction) t.execute("COMMIT");
     CHECK_FALSE(t.log.unfolded());
     return pending ? pending->found.changes.size() : 0;
@@ -149,4 +152,53 @@ TEST_CASE("what was imported is folded, and followed by nobody", "[changes]") {
   CHECK(pending->until == 2);
   CHECK(t.positions(pending->found) == std::vector<Position>{1});
   if (in_transaction) t.execute("COMMIT");
+}
+
+TEST_CASE("the mark waits for who follows what was found, and an append that follows moves it", "[changes]") {
+  const bool appends = GENERATE(false, true);
+  Followed t;
+  Seen seen;
+  seen.read = {"Noise"};
+  t.append("Changed", R"({"new_pages":1})");
+  t.execute("BEGIN IMMEDIATE");
+  auto pending = t.log.fold_and_find(&seen, &t.wanted);
+  REQUIRE(pending);
+  CHECK(pending->marked);  // nothing to wait for
+  t.append("Created", "{}");
+  pending = t.log.fold_and_find(&seen, &t.wanted);
+  REQUIRE(pending);
+  CHECK_FALSE(pending->marked);
+  if (appends) {
+    seen.read.clear();  // else it would be told, so that it is seen that it is not
+    const NewEvent event{.type = "Other", .data = "{}"};
+    t.log.append({&event, 1}, {.keeps_folded = true, .folded = pending->until, .savepoint = false}, &seen);
+    CHECK(seen.positions == std::vector<Position>{3});
+  } else {
+    CHECK(t.log.unfolded() == std::pair<Position, Position>(1, 2));
+    t.log.mark_folded(pending->until);
+  }
+  CHECK_FALSE(t.log.unfolded());
+  t.log.mark_folded(1);  // it never goes back
+  CHECK_FALSE(t.log.unfolded());
+  t.execute("ROLLBACK");
+  CHECK(t.log.unfolded() == std::pair<Position, Position>(0, 1));
+}
+
+TEST_CASE("an append without a savepoint leaves it to the caller to take it back", "[changes]") {
+  struct Refusing : AppendListener {
+    void appended(Connection&, std::span<const EventView>) override { throw ProjectionError("no"); }
+  };
+  Followed t;
+  t.append("Other", "{}");
+  Refusing refusing;
+  const NewEvent event{.type = "New type", .data = "{}"};
+  CHECK_THROWS_AS(t.log.append({&event, 1}, {.savepoint = false}, &refusing), ProjectionError);
+  CHECK(t.log.head() == 1);  // it began its own transaction
+  t.execute("BEGIN IMMEDIATE");
+  CHECK_THROWS_AS(t.log.append({&event, 1}, {.savepoint = false}, &refusing), ProjectionError);
+  CHECK(t.log.head() == 2);
+  t.execute("ROLLBACK");
+  CHECK(t.log.head() == 1);
+  t.append("New type", "{}");  // its number was not remembered
+  CHECK(t.log.read().back().type == "New type");
 }

@@ -1,6 +1,7 @@
 """Domain events out of changes of tracked tables."""
 
 import sqlite3
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,15 +13,17 @@ from django.db.models import F
 from django.db.models.signals import post_save
 from django.test.utils import isolate_apps
 
-from eventfold import EventLog
-from eventfold.django import events_of, metadata, translate
+from eventfold import EventLog, _core
+from eventfold.django import Recorded, events_of, metadata, translate
 from eventfold.django.connection import database_of
+from eventfold.django.gate import native
 from eventfold.django.tracking import translated
 from eventfold.django.tracking.bootstrap import bootstrap
 from eventfold.django.tracking.translate import TranslationError, translations, untranslate
 from tests.django.books.events import BookBorrowed
 from tests.django.loans.events import Lent
 from tests.django.loans.models import Book, Library, Place, Shelf, Untold
+from tests.django.loans.read_models import BookList
 
 pytestmark = pytest.mark.django_db
 
@@ -556,3 +559,114 @@ def test_in_a_transaction_begun_by_sql_an_exception_takes_the_statement_back_alo
         cursor.execute("COMMIT")
     assert list(Book.objects.values_list("title", "pages")) == [("good", 2)]
     assert Shelf.objects.count() == 0
+
+
+def test_what_a_translation_appends_itself_and_takes_back_is_gone_and_the_change_is_translated_once(ann, seen):
+    @translate(Book, "title")
+    def named(book, old, new):
+        seen.append(new)
+        Lent.objects.create(book=book.pk, to="kept")
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Lent.objects.create(book=book.pk, to="taken back")
+            User.objects.create(username=ann.username)
+
+    book = Book.objects.create(title="Emma")
+    Book.objects.update(title="Persuasion")
+    Untold.objects.create(name="x")
+    Lent.objects.create(book=0)
+    assert seen == ["Emma", "Persuasion"]
+    assert lent() == [(book.pk, "kept"), (book.pk, "kept"), (0, "")]
+    assert EventLog.on(database_of(connection)).head() == database_head()
+    assert unfolded() is None
+
+
+def test_an_event_that_repeats_an_earlier_one_leaves_its_change_translated(seen):
+    event_id = uuid4()
+
+    @translate(Book, "title")
+    def named(book, old, new):
+        seen.append(new)
+        return Lent(book=1, to="always", recorded=Recorded(event_id=event_id))
+
+    Book.objects.create(title="Emma")
+    assert unfolded() is None
+    Book.objects.update(title="Persuasion")
+    assert unfolded() is None
+    Untold.objects.create(name="x")
+    Lent.objects.create(book=0)
+    assert seen == ["Emma", "Persuasion"]
+    assert lent() == [(1, "always"), (0, "")]
+
+
+def test_a_savepoint_that_is_rolled_back_takes_the_translation_back_and_the_next_change_has_its_turn(ann, seen):
+    book = Book.objects.create(title="Emma")
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            Book.objects.update(borrowed_by=ann)
+            assert lent() == [(book.pk, "ann")]
+            raise ZeroDivisionError
+        assert lent() == []
+    Book.objects.update(title="Persuasion")  # at a position that was given out before
+    Book.objects.update(borrowed_by=ann)
+    assert lent() == [(book.pk, "ann")]
+    assert len(seen) == 4
+    assert unfolded() is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_another_programs_change_is_translated_once_although_the_write_that_found_it_was_taken_back(ann, seen):
+    book = Book.objects.create(title="Emma")
+    other = sqlite3.connect(connection.settings_dict["NAME"])
+    with other:
+        other.execute("UPDATE loans_book SET borrowed_by_id = ?", [ann.pk])
+    other.close()
+    with transaction.atomic():
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            Untold.objects.create(name="x")
+            assert lent() == [(book.pk, "ann")]
+            raise ZeroDivisionError
+        assert lent() == []
+        Book.objects.update(title="Persuasion")
+        assert lent() == [(book.pk, "ann")]
+    assert seen == [(book.pk, None, "ann")] * 2
+    assert unfolded() is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_in_a_transaction_begun_by_sql_an_append_that_fails_takes_only_its_own_statement_back(ann):
+    @translate(Book, "title")
+    def named(book, old, new):
+        return [Lent(book=book.pk, to="first"), Lent(book=book.pk if new == "good" else "no number")]
+
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        for title in ("good", "bad", "good"):
+            try:
+                cursor.execute(
+                    "INSERT INTO loans_book (title, available, secret, note) VALUES (%s, 1, '', '')", [title]
+                )
+            except TranslationError:
+                assert title == "bad"
+        cursor.execute("COMMIT")
+    assert [book.title for book in Book.objects.all()] == ["good", "good"]
+    assert [to for _, to in lent()] == ["first", "", "first", ""]
+    assert unfolded() is None
+
+
+def test_read_models_of_domain_events_and_of_the_table_see_each_event_once(ann):
+    Book.objects.create(title="Emma", borrowed_by=ann)
+    Book.objects.update(title="Persuasion")
+    Book.objects.update(borrowed_by=None)
+    assert list(BookList.objects.values_list("title", "changes")) == [("Persuasion", 2)]
+    assert Lent.objects.count() == 2
+    assert unfolded() is None
+
+
+def unfolded():
+    return native(connection, "eventfold: unfolded", _core.Log.unfolded)
+
+
+def database_head():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(position) FROM eventfold_event")
+        return cursor.fetchone()[0]

@@ -45,6 +45,7 @@ struct PendingChanges {
   Position after = 0;
   Position until = 0;
   FoundChanges found;
+  bool marked = true;  // false: mark_folded() is still to come
 };
 
 }  // namespace eventfold

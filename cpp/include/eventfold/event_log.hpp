@@ -53,6 +53,10 @@ struct AppendOptions {
   // The caller answers for the inline read models: those of the listener if there is one, else there are none to keep.
   // Events that they have not seen yet (of triggers, of another program) are given to them first.
   bool keeps_folded = false;
+  // Up to where they have seen every event, where fold_and_find() has left the mark behind.
+  Position folded = 0;
+  // False: the caller's transaction is taken back as a whole if this throws, so it needs no savepoint of its own.
+  bool savepoint = true;
   // What a repetition is compared with, where the caller completed what was submitted; empty: the events themselves.
   std::span<const NewEvent> submitted = {};
 };
@@ -129,8 +133,11 @@ class EventLog {
   // Gives the events of (after, until] to a listener, in a transaction or savepoint: for a follower, which keeps its
   // own checkpoint. Throws what an append with this listener throws.
   void fold_range(AppendListener& listener, Position after, Position until);
-  // fold_pending() and changes() at once, fast where there is little to do: after each statement of an app.
+  // fold_pending() and changes() at once, fast where there is little to do: after each statement of an app. Where it
+  // finds something in an open transaction, it may leave the mark for mark_folded(), when that has been followed.
   std::optional<PendingChanges> fold_and_find(AppendListener* listener, const WantedChanges* wanted);
+  // Says that all up to a position was folded and followed, unless an append has said so meanwhile.
+  void mark_folded(Position until);
   // The events of a range that somebody follows; if there are many, the first of them.
   FoundChanges changes(const WantedChanges& wanted, Position after, Position until);
   // Runs an INSERT into the log that selects what it appends, for a bootstrap; returns how many rows it has inserted.

@@ -115,7 +115,8 @@ Appended append_events(Connection& connection, Interns& interns, std::span<const
   const auto submitted = options.submitted.empty() ? events : options.submitted;
   if (auto recorded = find_recorded(connection, submitted, options.request)) return *recorded;
   check_expected_version(connection, interns, events, options.expected_version);
-  if (listener && options.keeps_folded && header.folded < header.head) catch_up(header.folded, header.head);
+  const Position folded = std::max(header.folded, options.folded);
+  if (listener && options.keeps_folded && folded < header.head) catch_up(folded, header.head);
 
   Appended appended;
   appended.first = header.head + 1;

@@ -31,7 +31,6 @@ extern const char* const rename_type;
 extern const char* const schema;
 extern const char* const segment_stats;
 extern const char* const stream_head;
-extern const char* const types_between;
 extern const char* const write_folded;
 extern const char* const write_header;
 extern const char* const write_checkpoint;

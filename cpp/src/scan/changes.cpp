@@ -9,17 +9,32 @@ namespace eventfold {
 
 namespace {
 
-// (position, type_id, data, metadata, occurred_at) of whatever lies after the mark in the header, and the mark.
-const std::string kPending = std::string("SELECT e.position, e.type_id, e.data, ") + kMetadataOfEvent +
-                             ", e.occurred_at, h.folded FROM eventfold_header AS h, eventfold_event AS e "
-                             "WHERE h.id = 1 AND e.position > h.folded ORDER BY e.position LIMIT ?";
+// Whatever lies after the mark in the header, and the mark. Metadata comes later: what is wanted is rare.
+constexpr const char* kPending =
+    "SELECT e.position, e.type_id, e.data, e.occurred_at, h.folded FROM eventfold_header AS h, eventfold_event AS e "
+    "WHERE h.id = 1 AND e.position > h.folded ORDER BY e.position LIMIT ?";
+// The same with the name of the type.
+constexpr const char* kPendingNamed =
+    "SELECT e.position, e.type_id, e.data, e.occurred_at, h.folded, "
+    "(SELECT name FROM eventfold_type WHERE id = e.type_id) FROM eventfold_header AS h, eventfold_event AS e "
+    "WHERE h.id = 1 AND e.position > h.folded ORDER BY e.position LIMIT ?";
+const std::string kMetadata =
+    std::string("SELECT ") + kMetadataOfEvent + " FROM eventfold_event AS e WHERE e.position = ?";
 
-// Keeps a row of either statement if it is wanted.
-void take(const WantedChanges& wanted, Statement& row, std::vector<FoundChange>& changes) {
+// Keeps a row of any of these statements if it is wanted.
+bool take(const WantedChanges& wanted, Statement& row, std::vector<FoundChange>& changes) {
   const std::int64_t type_id = row.column(1).integer;
   const std::string_view data = row.column(2).view();
-  if (wanted.matches(type_id, data))
-    changes.push_back({row.column(0).integer, type_id, std::string(data), std::string(row.column(3).view())});
+  if (!wanted.matches(type_id, data)) return false;
+  changes.push_back({row.column(0).integer, type_id, std::string(data), {}});
+  return true;
+}
+
+void read_metadata(Connection& connection, FoundChange& change) {
+  Statement& statement = connection.prepare(kMetadata);
+  ResetGuard guard(statement);
+  statement.bind({change.position});
+  if (statement.step()) change.metadata = statement.column(0).view();
 }
 
 }  // namespace
@@ -44,24 +59,29 @@ bool WantedChanges::matches(std::int64_t type_id, std::string_view data) const {
          std::ranges::any_of(needles, [&](const std::string& needle) { return data.find(needle) != data.npos; });
 }
 
-std::optional<PendingChanges> read_pending_changes(Connection& connection, const WantedChanges* wanted) {
+std::optional<PendingChanges> read_pending_changes(Connection& connection, const WantedChanges* wanted,
+                                                   const AppendListener* listener) {
   constexpr std::int64_t kFew = 16;
   std::optional<PendingChanges> pending;
   std::int64_t rows = 0;
-  Statement& statement = connection.prepare(kPending);
-  ResetGuard guard(statement);
-  statement.bind({kFew + 1});
-  while (statement.step()) {
-    if (!pending) pending.emplace().after = statement.column(5).integer;
-    if (++rows > kFew) {
-      pending->until = 0;
-      pending->found.changes.clear();
-      break;
+  {
+    Statement& statement = connection.prepare(listener ? kPendingNamed : kPending);
+    ResetGuard guard(statement);
+    statement.bind({kFew + 1});
+    while (statement.step()) {
+      if (!pending) pending.emplace().after = statement.column(4).integer;
+      if (++rows > kFew || (listener && listener->reads(statement.column(5).view()))) {
+        pending->until = 0;
+        pending->found.changes.clear();
+        return pending;
+      }
+      pending->until = statement.column(0).integer;
+      if (wanted && statement.column(3).is_null()) take(*wanted, statement, pending->found.changes);
     }
-    pending->until = statement.column(0).integer;
-    if (wanted && statement.column(4).is_null()) take(*wanted, statement, pending->found.changes);
   }
-  if (pending) pending->found.until = pending->until;
+  if (!pending) return pending;
+  for (FoundChange& change : pending->found.changes) read_metadata(connection, change);
+  pending->found.until = pending->until;
   return pending;
 }
 
@@ -74,7 +94,7 @@ FoundChanges read_changes(Connection& connection, const WantedChanges& wanted, P
   ResetGuard guard(statement);
   statement.bind({after, until, kBatch});
   while (statement.step()) {
-    take(wanted, statement, found.changes);
+    if (take(wanted, statement, found.changes)) found.changes.back().metadata = statement.column(3).view();
     if (++candidates == kBatch) found.until = statement.column(0).integer;
   }
   return found;

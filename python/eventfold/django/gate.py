@@ -61,7 +61,8 @@ def native(connection: Any, sql: str, operation: Callable[..., _T], *args: Any, 
     try:
         if borrowed is None or borrowed.raw is not raw:
             borrowed = borrowed_log(connection)
-        if own["execute_wrappers"] not in ([], own_wrappers) or own["force_debug_cursor"] or settings.DEBUG:
+        wrappers = own["execute_wrappers"]
+        if (wrappers and wrappers != own_wrappers) or own["force_debug_cursor"] or settings.DEBUG:
             return _traced(connection, sql, partial(operation, borrowed.log, *args, **kwargs))
         return operation(borrowed.log, *args, **kwargs)
     except EventfoldError as error:

@@ -40,6 +40,8 @@ def _append(
     expected_version: int,
     fold: bool = True,
     submitted: _core.Batch | None = None,
+    savepoint: bool = True,
+    folded: int = 0,
 ) -> _core.Appended:
     """The native call itself, behind the gate."""
     borrowed = connection.__dict__["_eventfold"]
@@ -54,6 +56,8 @@ def _append(
         read_models=read_models,
         submitted=submitted,
         keeps_folded=True,
+        savepoint=savepoint,
+        folded=folded,
     )
 
 
@@ -95,7 +99,26 @@ def append(cls: Any, events: list[Any], using: str, request: str = "", expected_
 
     Raises ImmutableEvent if one is recorded already, ValidationError, InvalidEvent, and what receivers raise.
     """
+    append_on(connections[using], cls, events, request, expected_version)
+
+
+def append_on(
+    connection: Any,
+    cls: Any,
+    events: list[Any],
+    request: str = "",
+    expected_version: int = ANY_VERSION,
+    *,
+    savepoint: bool = True,
+    folded: int = 0,
+) -> None:
+    """As append(). `savepoint` may be False where the caller takes its whole transaction back if this fails; `folded`
+    is up to where read models have seen every event, if the log does not say so yet.
+
+    Raises ImmutableEvent if one is recorded already, ValidationError, InvalidEvent, and what receivers raise.
+    """
     plan = plan_of(cls)
+    using = connection.alias
     values = [event.__dict__ for event in events]
     given = False
     for own in values:
@@ -103,16 +126,26 @@ def append(cls: Any, events: list[Any], using: str, request: str = "", expected_
             _renew(cls, own, using)
         if "_given" in own:
             given = True
-    connection = connections[using]
     completed = (request or given) and plan.pre_save_fields  # after what was submitted, as by a receiver
-    with before_append(connection) or _NOTHING:
+    with (None if folded else before_append(connection)) or _NOTHING:
         if completed or has_receivers(cls) or plan.has_python_handlers(plan.model):
             _append_with_receivers(cls, plan, connection, events, values, given, request, expected_version)
         elif given:
             _append_given(plan, connection, events, values, request, expected_version)
         else:
             batch = plan.encode(events, values, current_text(), None)
-            appended = native(connection, plan.insert_sql, _append, connection, plan, batch, request, expected_version)
+            appended = native(
+                connection,
+                plan.insert_sql,
+                _append,
+                connection,
+                plan,
+                batch,
+                request,
+                expected_version,
+                savepoint=savepoint,
+                folded=folded,
+            )
             _mark(plan, values, appended, using)
 
 

@@ -1,7 +1,7 @@
 """What follows from recorded changes of tracked tables: their receivers are called, and their translations."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from eventfold import _core
 from eventfold.django import save
 from eventfold.django.connection import present_log
 from eventfold.django.events import Event
-from eventfold.django.metadata_context import current_text, exactly
+from eventfold.django.metadata_context import current_text, exactly, is_said
 from eventfold.django.plan import plan_of
 from eventfold.django.tracking.event_types import TrackedEvent
 from eventfold.django.tracking.listeners import listened, tell
@@ -28,6 +28,7 @@ from eventfold.errors import ImmutableEvent, InvalidEvent
 
 _MOST_ROUNDS = 100
 _NOTHING = nullcontext()
+_decode = json.JSONDecoder().raw_decode  # no white space is around what a trigger wrote
 
 
 class Wanted(NamedTuple):
@@ -82,26 +83,28 @@ def forget() -> None:
     _wanted.clear()
 
 
-def follow(connection: Any, wanted: Wanted, rows: list[Any], after: int, looked: int, until: Callable[[], int]) -> None:
+def follow(connection: Any, wanted: Wanted, rows: list[Any], after: int, looked: int, until: Callable[[], int]) -> bool:
     """Call receivers and translations of the events after a position, of which `rows`, up to `looked`, are read.
 
-    They may change tracked tables themselves, so `until` is asked again for the last position. Raises
-    TranslationError, and whatever a receiver raises.
+    They may change tracked tables themselves, so `until` is asked again for the last position. Returns whether what
+    followed was appended, which says that all before it was seen. Raises TranslationError, and whatever a receiver
+    raises.
     """
-    last = until()
+    last = folded = until()
     rounds = 0
+    appended = False
     while True:
         if rows and wanted.listeners:
             _tell(connection.alias, wanted, rows)
-        if rows and wanted.models:
-            _translate(connection, wanted.models, rows, after, last)
+        if rows and wanted.models and _translate(connection, wanted.models, rows, after, last, folded):
+            appended = True
         if looked >= last:
             last = until()
             if looked < last:
                 # what a receiver took back had positions too, and they are given out again
                 last = min(last, present_log(connection).log.head())
             if looked >= last:
-                return
+                return appended
             rounds += 1
             if rounds > _MOST_ROUNDS:
                 raise TranslationError(
@@ -133,12 +136,13 @@ def _saying(metadata: str | None) -> AbstractContextManager[None]:
     return _NOTHING if (metadata or "") == current_text() else exactly(metadata or "")
 
 
-def _translate(connection: Any, models: dict[int, TranslatedModel], rows: list[Any], after: int, until: int) -> None:
+def _translate(
+    connection: Any, models: dict[int, TranslatedModel], rows: list[Any], after: int, until: int, folded: int
+) -> bool:
     since = beginnings(connection)
     gone = _deleted(connection, models, after, until) if until - after > 1 else set()
     made = _made(connection, models, since, gone, rows, until)
-    if made:
-        _append(connection.alias, made)
+    return bool(made) and _append(connection, made, folded)
 
 
 class _Made(NamedTuple):
@@ -164,7 +168,7 @@ def _made(
         if model is None:
             continue
         action = model.actions[type_id]
-        data = json.loads(text)
+        data, _ = _decode(text)
         row = None
         for field in model.fields:
             found = field.change_in(data, action)
@@ -178,8 +182,11 @@ def _made(
             if row is None:
                 key = data["key"]
                 row = model.past_row(key, position) if gone and (model.model, key) in gone else model.row(key)
-            with _saying(metadata):
+            if metadata is None and not is_said():
                 result = _call(field, row, *found, position)
+            else:
+                with _saying(metadata):
+                    result = _call(field, row, *found, position)
             if result:
                 made += [_Made(event, metadata or "", field) for event in result]
     return made
@@ -201,19 +208,29 @@ def _events(result: Any) -> list[Any]:
     return events
 
 
-def _append(using: str, made: list[_Made]) -> None:
-    """Append events in order, those of one class and one origin together."""
-    for (cls, metadata), group in groupby(made, _class_and_origin):
-        run = list(group)
+def _append(connection: Any, made: list[_Made], folded: int) -> bool:
+    """Append events in order, those of one class and origin together; return whether the last are new to the log."""
+    savepoint = not connection.in_atomic_block  # within one, what fails here takes the whole back
+    run = made
+    for (cls, metadata), group in [(_class_and_origin(made[0]), made)] if len(made) == 1 else _runs(made):
+        run = group
+        events = [each.event for each in run]
         try:
             with _saying(metadata):
                 if plan_of(cls).plain_save:
-                    save.append(cls, [each.event for each in run], using)
+                    save.append_on(connection, cls, events, savepoint=savepoint, folded=folded)
                 else:
-                    for each in run:
-                        each.event.save(using=using)
+                    for event in events:
+                        event.save(using=connection.alias)
         except (ValidationError, InvalidEvent, ImmutableEvent) as error:
             raise _failure([each.field for each in run], f"an event that it made, {cls._meta.label}", error) from error
+    appended = run[-1].event.__dict__.get("_appended")
+    return appended is not None and not appended.repeated
+
+
+def _runs(made: list[_Made]) -> Iterator[tuple[tuple[Any, str], list[_Made]]]:
+    for key, group in groupby(made, _class_and_origin):
+        yield key, list(group)
 
 
 def _class_and_origin(made: _Made) -> tuple[Any, str]:

@@ -10,7 +10,7 @@ import re
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache, partial
 from typing import Any
 
@@ -41,8 +41,8 @@ _first_word = re.compile(  # after white space and comments; nothing follows fro
 _written_within = re.compile(
     r"\b(?:(?:INSERT|REPLACE)\s+(?:OR\s+\w+\s+)?INTO|UPDATE|DELETE\s+FROM)\b", re.IGNORECASE
 ).search
-_NOTHING = nullcontext()
 _FOLLOWED = "_eventfold_followed"  # on a connection: up to which position, while it is being followed
+_UNMARKED = "_eventfold_unmarked"  # on a connection: up to which position the log's mark is still to be moved
 _migrating: dict[str, Callable[[], Any]] = {}
 """By alias: whether a migrate is under way. One that fails is not heard of again, only what it had is gone then."""
 
@@ -97,17 +97,20 @@ def fold_new(connection: Any) -> None:
             return  # an append says so; the app's own tables have nothing to do with it
         if found is None:
             return
-        after, until, changes = found
+        after, until, (rows, looked), marked = found
         if _FOLLOWED in own:
             own[_FOLLOWED] = until  # a receiver or a translation changed a tracked table: its turn comes
-        elif wanted is not None:
-            rows, looked = changes
-            if rows or looked < until:
-                own[_FOLLOWED] = until
-                try:
-                    follow(connection, wanted, rows, after, looked, partial(own.get, _FOLLOWED))
-                finally:
-                    del own[_FOLLOWED]
+        elif wanted is not None and (rows or looked < until):
+            own[_FOLLOWED] = until
+            if not marked:
+                own[_UNMARKED] = until
+            try:
+                marked |= follow(connection, wanted, rows, after, looked, partial(own.get, _FOLLOWED))
+            finally:
+                del own[_FOLLOWED]
+                own.pop(_UNMARKED, None)
+        if not marked:
+            log.mark_folded(until)
     except BaseException as error:
         if connection.in_atomic_block:
             connection.needs_rollback = True  # what was written must not be kept without what follows from it
@@ -118,7 +121,12 @@ def fold_new(connection: Any) -> None:
 
 def before_append(connection: Any) -> AbstractContextManager[None] | None:
     """Follow earlier events, before an append folds them without more ado; return the transaction for both."""
-    if _FOLLOWED in connection.__dict__ or not (translates() or listened()):
+    own = connection.__dict__
+    if _FOLLOWED in own:
+        if (until := own.pop(_UNMARKED, None)) is not None:  # else the append would look for something to fold
+            present_log(connection).log.mark_folded(until)
+        return None
+    if not (translates() or listened()):
         return None
     if not connection.in_atomic_block and not _began_by_hand(connection):
         return _caught_up(connection)
@@ -144,20 +152,28 @@ def around_statement(execute: Callable[..., Any], sql: str, params: Any, many: b
     metadata_context.reach_triggers(connection)
     if not followed:
         return execute(sql, params, many, context)
-    if not connection.in_atomic_block and not _began_by_hand(connection):
-        with ImmediateAtomic(connection.alias):
-            return around_statement(execute, sql, params, many, context)
-    with _NOTHING if connection.in_atomic_block else _savepoint(connection.connection):
-        begin(connection)
-        result = execute(sql, params, many, context)
-        cursor = context["cursor"]
-        raw = cursor.cursor
-        if raw.description is not None:  # RETURNING: as long as rows are to come, no savepoint can be made
-            cursor.cursor = raw if isinstance(raw, _Fetched) else _Fetched(raw)
-            cursor.cursor.fetch()
-            if result is raw:  # as of cursor.execute(...).fetchall()
-                result = cursor.cursor
-        fold_new(connection)
+    if connection.in_atomic_block:
+        return _execute_and_follow(connection, execute, sql, params, many, context)
+    if _began_by_hand(connection):
+        with _savepoint(connection.connection):
+            return _execute_and_follow(connection, execute, sql, params, many, context)
+    with ImmediateAtomic(connection.alias):
+        return around_statement(execute, sql, params, many, context)
+
+
+def _execute_and_follow(
+    connection: Any, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
+) -> Any:
+    begin(connection)
+    result = execute(sql, params, many, context)
+    cursor = context["cursor"]
+    raw = cursor.cursor
+    if raw.description is not None:  # RETURNING: as long as rows are to come, no savepoint can be made
+        cursor.cursor = raw if isinstance(raw, _Fetched) else _Fetched(raw)
+        cursor.cursor.fetch()
+        if result is raw:  # as of cursor.execute(...).fetchall()
+            result = cursor.cursor
+    fold_new(connection)
     return result
 
 
@@ -176,6 +192,8 @@ def _savepoint(raw: Any) -> Iterator[None]:
 
 
 def _writes(sql: str) -> bool:
+    if sql.startswith(("UPDATE ", "DELETE ")):
+        return True
     found = _first_word(sql)
     return found is not None and (found[1] is None or _written_within(sql) is not None)
 

@@ -4,6 +4,7 @@ Receivers of every class do not hear them: whoever audits all models has the tra
 """
 
 from typing import Any
+from weakref import ref
 
 from django.apps import apps
 from django.db.models.signals import ModelSignal, post_save, pre_save
@@ -18,6 +19,9 @@ class _Asked:
     """A sender of our own: what a signal keeps of it is gone when a receiver comes or goes."""
 
 
+_ASKED = ref(_Asked)
+
+
 class _Swept:
     """A sender of our own, which nobody listens to: a signal that is asked about it drops receivers that have died."""
 
@@ -26,8 +30,11 @@ def listened() -> frozenset[Any]:
     """Return the event types of tracked models that somebody listens to."""
     if apps._pending_operations:
         wait_no_longer()
-    known: Any = pre_save.sender_receivers_cache.get(_Asked)
-    if known is None or post_save.sender_receivers_cache.get(_Asked) is not known:
+    # past the methods of WeakKeyDictionary, which make a reference each time: every statement that writes asks this
+    before: Any = pre_save.sender_receivers_cache
+    after: Any = post_save.sender_receivers_cache
+    known: Any = before.data.get(_ASKED)
+    if known is None or after.data.get(_ASKED) is not known:
         known = frozenset().union(*map(_ask, _SIGNALS))
         for signal in _SIGNALS:
             signal.sender_receivers_cache[_Asked] = known

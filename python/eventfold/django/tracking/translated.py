@@ -193,35 +193,36 @@ def _value_maker(field: AnyField, alias: str) -> Make:
     if not target.primary_key:
         others = related._base_manager.using(alias)
         return lambda value: None if value is None else others.get(**{target.attname: read(value)})
-    unloaded = _unloaded(related, [target.attname], alias)
-    return lambda value: None if value is None else unloaded([read(value)])
+    unloaded = _unloaded_one(related, target.attname, alias)
+    return lambda value: None if value is None else unloaded(value if type(value) is plain else read(value))
 
 
 def _row_maker(model: Any, alias: str) -> Make:
     """What makes an instance out of the JSON of its key, see event_types.key_field()."""
     parts = key_parts(model)
     readers = [value_reader(recorded_as(part), alias) for part in parts]
-    unloaded = _unloaded(model, [part.attname for part in parts], alias)
     if len(parts) == 1:
         (read,), plain = readers, plain_type(recorded_as(parts[0]))
-        return lambda key: unloaded([key if type(key) is plain else read(key)])
-    return lambda key: unloaded([read(value) for read, value in zip(readers, json.loads(key), strict=True)])
+        unloaded = _unloaded_one(model, parts[0].attname, alias)
+        return lambda key: unloaded(key if type(key) is plain else read(key))
+    attnames = [part.attname for part in parts]
+    return lambda key: model.from_db(
+        alias, attnames, [read(value) for read, value in zip(readers, json.loads(key), strict=True)]
+    )
 
 
-def _unloaded(model: Any, attnames: list[str], alias: str) -> Callable[[list[Any]], Any]:
-    """What makes instances that have their key only; the rest is loaded when asked for."""
+def _unloaded_one(model: Any, attname: str, alias: str) -> Make:
+    """What makes instances that have their key only, of one column; the rest is loaded when asked for."""
 
-    def make(values: list[Any]) -> Any:
-        return model.from_db(alias, attnames, values)
+    def make(value: Any) -> Any:
+        return model.from_db(alias, [attname], [value])
 
-    def make_plainly(values: list[Any]) -> Any:
+    def make_plainly(value: Any) -> Any:
         row = model.__new__(model)  # what __init__ does, without a look at each field
-        own = row.__dict__
-        own["_state"] = state = ModelState()
-        for name, value in zip(attnames, values, strict=True):
-            own[name] = value
+        state = ModelState()
         state.adding = False
         state.db = alias
+        row.__dict__ = {"_state": state, attname: value}
         return row
 
     plain = model.__init__ is Model.__init__ and model.from_db.__func__ is Model.from_db.__func__  # type: ignore[attr-defined]
