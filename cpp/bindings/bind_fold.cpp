@@ -69,6 +69,16 @@ class ReplayHandle {
 
   void read_at_a_time(Position batch) { replay_.read_at_a_time(batch); }
 
+  Position save_each(double seconds, const std::string& definition) {
+    NativeCall call(*log_.database);
+    return replay_.save_each(seconds, definition);
+  }
+
+  void begin_anew() {
+    NativeCall call(*log_.database);
+    replay_.begin_anew();
+  }
+
   Position scan(const py::object& callable, std::optional<Position> until) {
     const Progress progress = bindings::make_progress(callable);
     NativeCall call(*log_.database);
@@ -199,6 +209,8 @@ void bind_fold(py::module_& module) {
            py::arg("spec"), py::arg("handler") = py::none(), py::arg("threads") = 2, py::arg("until") = py::none())
       .def("scan", &ReplayHandle::scan, py::arg("progress") = py::none(), py::arg("until") = py::none())
       .def("read_at_a_time", &ReplayHandle::read_at_a_time, py::arg("batch"))
+      .def("save_each", &ReplayHandle::save_each, py::arg("seconds"), py::arg("definition"))
+      .def("begin_anew", &ReplayHandle::begin_anew)
       .def("compare", &ReplayHandle::compare, py::arg("limit"), py::arg("until") = py::none(),
            py::arg("keys") = py::none())
       .def("write_rows", &ReplayHandle::write_rows, py::arg("keys"), py::arg("until") = py::none())

@@ -9,3 +9,4 @@ void bind_codec(pybind11::module_& module);   // Batch, EventCodec, encode_event
 void bind_log(pybind11::module_& module);     // AppendListener (base of ReadModels), Log, Appended
 void bind_fold(
     pybind11::module_& module);  // ReadModels: py::class_<InlineReadModels, AppendListener, shared_ptr>, Replay, fold
+void bind_saved_replay(pybind11::module_& module);

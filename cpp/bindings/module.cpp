@@ -8,4 +8,5 @@ PYBIND11_MODULE(_core, module) {
   bind_codec(module);
   bind_log(module);
   bind_fold(module);
+  bind_saved_replay(module);
 }

@@ -18,6 +18,7 @@ __all__: list[str] = [
     "Log",
     "ReadModels",
     "Replay",
+    "SavedReplay",
     "WantedChanges",
     "cancel_auto_extension",
     "dbapi_database",
@@ -206,6 +207,7 @@ class Replay:
         threads: typing.SupportsInt | typing.SupportsIndex = 2,
         until: typing.SupportsInt | typing.SupportsIndex | None = None,
     ) -> None: ...
+    def begin_anew(self) -> None: ...
     def compare(
         self,
         limit: typing.SupportsInt | typing.SupportsIndex,
@@ -213,6 +215,7 @@ class Replay:
         keys: typing.Any = None,
     ) -> dict[typing.Any, typing.Any]: ...
     def read_at_a_time(self, batch: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def save_each(self, seconds: typing.SupportsFloat | typing.SupportsIndex, definition: str) -> int: ...
     def scan(
         self, progress: typing.Any = None, until: typing.SupportsInt | typing.SupportsIndex | None = None
     ) -> int: ...
@@ -234,6 +237,32 @@ class FoldResult:
     def keys(self) -> list[typing.Any]: ...
     def to_dict(self) -> dict[typing.Any, typing.Any]: ...
     def values(self) -> list[typing.Any]: ...
+
+class SavedReplay:
+    """
+    What a long replay has saved on its way. One thread at a time.
+    """
+    def __init__(self, log: typing.Any, name: str, definition: str) -> None: ...
+    def clean_up(self) -> None:
+        """
+        Remove what does not count any more.
+        """
+    def drop(self) -> None:
+        """
+        Nothing is saved, in the transaction that is open.
+        """
+    def load(self, most: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, list[bytes]]:
+        """
+        The position and the parts that were saved, up to `most`; (0, []) if nothing fits, which is dropped then.
+        """
+    def possible(self) -> bool:
+        """
+        Whether anything can be saved here and now.
+        """
+    def save(self, position: typing.SupportsInt | typing.SupportsIndex, parts: collections.abc.Sequence[bytes]) -> bool:
+        """
+        Save these instead, after load(). Returns whether that was done.
+        """
 
 def cancel_auto_extension(file: str | None) -> None: ...
 def dbapi_database(raw_connection: typing.Any, library: str = "", version: str = "", reason: str = "") -> Database: ...

@@ -141,3 +141,36 @@ TEST_CASE("a replay that cannot read the log says so, and writes nothing", "[fau
   CHECK(failed > 5);
   CHECK(t.seen() == before);
 }
+
+TEST_CASE("a replay whose disk is full, or fails, at any write while it saves goes on, or can be run again",
+          "[faults]") {
+  const std::string journal = GENERATE("WAL", "DELETE");
+  const Fault fault = GENERATE(Fault{SQLITE_FULL, "full"}, Fault{SQLITE_IOERR_WRITE, "I/O error"});
+  bool saved = false;
+  for (int number = 0; !saved; ++number) {
+    REQUIRE(number < 500);
+    SoldTable t(journal);
+    const std::string right = t.seen();
+    t.drift();
+    {
+      Replay replay(t.log.log, sold(), 1);
+      replay.read_at_a_time(100);
+      replay.save_each(0, "definition");
+      t.disk.fail_writes(fault.code, number);
+      try {
+        const Position reached = replay.scan();
+        CHECK(reached == 300);
+        saved = !t.disk.failed();
+      } catch (const SqliteError&) {
+        // a database without a WAL cannot even be read before its journal was rolled back
+        CHECK(journal == "DELETE");
+      }
+      t.disk.work();
+    }
+    Replay replay(t.log.log, sold(), 1);
+    if (saved) CHECK(replay.save_each(10, "definition") == 200);
+    replay.save_each(10, "definition");
+    replay.write("hash");
+    CHECK(t.seen().substr(0, right.find('\n')) == right.substr(0, right.find('\n')));
+  }
+}

@@ -292,6 +292,8 @@ class Fold {
   // Takes what a relative fold found in the positions after this one's. Throws ProjectionError, OrderMatters.
   // Its rows come over: `later` can only be destroyed then.
   void merge(Fold&& later);
+  // Puts in a row, as key() and column() of a fold gave it. It must be of a key that is not there.
+  void restore(std::span<const CellView> key, std::span<const CellView> columns);
   // Forgets all rows, handler and loader, and keeps what it has learnt of how events are written.
   void clear();
 

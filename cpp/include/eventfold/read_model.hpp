@@ -127,8 +127,16 @@ class Replay {
   // `until`: the rows as of that position, which write() brings to the table, a temporary one that stands before the
   // live one, and does nothing else. None: the head.
   Replay(EventLog& log, Projection projection, int threads = 2, std::optional<Position> until = {});
+  ~Replay();
   // As FoldOptions::batch.
   void read_at_a_time(Position batch) { batch_ = batch; }
+  // From now on scan(), up to the head, begins where an earlier one has saved what it had folded, and saves it each so
+  // many seconds; write() removes that. Returns where it begins; 0: with the first event. `definition`: of all that the
+  // rows depend on beside the log, such as a handler's code. Nothing is saved in memory, within a transaction, and of a
+  // fold that has more state than its rows.
+  Position save_each(double seconds, std::string_view definition);
+  // Drops what was saved of a read model, whatever by.
+  void begin_anew();
   // Returns up to which position: the head, or `until`. Readers and writers go on meanwhile.
   Position scan(const Progress& progress = nullptr, std::optional<Position> until = {});
   // The same for several replays of one log, of projections without handlers, in one reading of the log. What fails for
@@ -172,6 +180,8 @@ class Replay {
   LogInfo scanned_;
   std::optional<Fold> fold_;
   std::exception_ptr failure_;  // of scan_together()
+  struct Saving;
+  std::unique_ptr<Saving> saving_;
 };
 
 }  // namespace eventfold

@@ -187,6 +187,16 @@ class Fold::Impl {
     }
   }
 
+  void restore(std::span<const CellView> key, std::span<const CellView> columns) {
+    const Arena::Use use(table.arena());
+    bool inserted = false;
+    const std::uint32_t row = table.find_or_insert(key, Table::hash(key), inserted);
+    for (std::size_t column = 0; column < columns.size(); ++column) {
+      load(spec->columns[column], table.column(row, column), columns[column]);
+    }
+    set_alive(row, true);
+  }
+
   void clear() {
     if (has_collections_) {
       table = Table(spec->key.size(), spec->columns.size());  // they are not kept for the next rows
@@ -688,6 +698,7 @@ void Fold::merge(Fold&& later) {
   const std::unique_ptr<Impl> taken = std::move(later.impl_);
   impl_->merge(*taken);
 }
+void Fold::restore(std::span<const CellView> key, std::span<const CellView> columns) { impl_->restore(key, columns); }
 void Fold::clear() { impl_->clear(); }
 
 const ProjectionSpec& Fold::spec() const { return *impl_->spec; }

@@ -8,6 +8,7 @@
 
 #include "eventfold/error.hpp"
 #include "eventfold/read_model.hpp"
+#include "read_model/checkpoints.hpp"
 #include "read_model/folding_guard.hpp"
 #include "read_model/log_range.hpp"
 
@@ -108,17 +109,18 @@ std::vector<std::unique_ptr<Connection>> open_readers(EventLog& log, std::size_t
   return readers;
 }
 
-Fold fold_in_one(Connection& connection, const Projection& projection, const ScanTypes& types,
-                 const FoldOptions& options, Position until, const Progress& progress) {
-  Fold fold(projection.spec);
+Fold fold_in_one(Connection& connection, Fold fold, const Projection& projection, const ScanTypes& types,
+                 const FoldOptions& options, Position after, Position until, const Progress& progress,
+                 Checkpoints* checkpoints) {
   fold.set_handler(projection.handler);
   auto next_progress = std::chrono::steady_clock::now() + kProgressPause;
   // Python takes its time, and progress is to be told; but a handler of batches is the faster the more it gets at once
   const Position parts = projection.spec->handlers.empty() ? 1 : projection.spec->batched ? 4 : 16;
   const Position chunk = std::max(options.batch / parts, Position{1});
   RangeFolder folder(connection, fold, types);
-  for (Position at = options.after; at < until;) {
+  for (Position at = after; at < until;) {
     at = folder.fold_next(at, chunk, until);
+    if (checkpoints && at < until) checkpoints->reached(fold, at);
     if (progress && std::chrono::steady_clock::now() >= next_progress) {
       progress(at, until);
       next_progress = std::chrono::steady_clock::now() + kProgressPause;
@@ -128,22 +130,24 @@ Fold fold_in_one(Connection& connection, const Projection& projection, const Sca
   return fold;
 }
 
-// Throws OrderMatters where the ranges cannot be joined, and any other error of one of them.
-Fold fold_apart(std::vector<std::unique_ptr<Connection>> readers, const Projection& projection, const ScanTypes& types,
-                const FoldOptions& options, Position until, const Progress& progress) {
+// `fold` has what came before. Throws OrderMatters where the ranges cannot be joined, and any other error of one of
+// them.
+Fold fold_apart(std::vector<std::unique_ptr<Connection>> readers, Fold fold, const Projection& projection,
+                const ScanTypes& types, const FoldOptions& options, Position after, Position until,
+                const Progress& progress) {
   Workers workers;
   const auto count = static_cast<Position>(readers.size());
-  const Position share = (until - options.after) / count;
+  const Position share = (until - after) / count;
   for (Position index = 0; index < count; ++index) {
     workers.emplace_back(new Worker{std::move(readers[static_cast<std::size_t>(index)]),
-                                    Fold(projection.spec, index > 0),
-                                    options.after + share * index,
-                                    index + 1 == count ? until : options.after + share * (index + 1),
+                                    index == 0 ? std::move(fold) : Fold(projection.spec, true),
+                                    after + share * index,
+                                    index + 1 == count ? until : after + share * (index + 1),
                                     {},
                                     {}});
   }
-  Team(workers, types, options.batch).wait(progress, until - options.after);
-  Fold fold = std::move(workers.front()->fold);
+  Team(workers, types, options.batch).wait(progress, until - after);
+  fold = std::move(workers.front()->fold);
   for (std::size_t index = 1; index < workers.size(); ++index) {
     fold.merge(std::move(workers[index]->fold));
     workers[index].reset();
@@ -180,21 +184,36 @@ ScanTypes scan_types(Connection& connection, const ProjectionSpec& spec) {
 }
 
 Fold fold_log(EventLog& log, const Projection& projection, const FoldOptions& options, const Progress& progress) {
+  return fold_log(log, projection, options, progress, nullptr);
+}
+
+Fold fold_log(EventLog& log, const Projection& projection, const FoldOptions& options, const Progress& progress,
+              Checkpoints* checkpoints) {
   Connection& connection = log.connection();
   const ProjectionSpec& spec = *projection.spec;
   const Position head = log.head();
   const Position until = std::min(options.until.value_or(head), head);
+  const auto begin = [&](Fold& fold) { return checkpoints ? checkpoints->begin(fold, until) : options.after; };
   ScanTypes types = scan_types(connection, spec);
-  types.choose_way(connection, std::min(sealed_until(connection, options.after), until), until);
 
   const auto fold_quickly = [&] {
+    Fold fold(projection.spec);
+    Position at = begin(fold);
+    types.choose_way(connection, std::min(sealed_until(connection, at), until), until);
     ScanTypes quick = types;
     if (!spec.uses("position")) quick.leave_out_position();
-    if (options.threads > 1 && spec.mergeable() && until - options.after >= kWorthThreads) {
+    const bool apart = options.threads > 1 && spec.mergeable();
+    while (apart && until - at >= kWorthThreads) {
+      const Position end = checkpoints ? checkpoints->end_of_stretch(at, until) : until;
       auto readers = open_readers(log, static_cast<std::size_t>(options.threads));
-      if (!readers.empty()) return fold_apart(std::move(readers), projection, quick, options, until, progress);
+      if (readers.empty()) break;
+      const auto tell = [&](Position done, Position) { progress(at + done, until); };
+      fold = fold_apart(std::move(readers), std::move(fold), projection, quick, options, at, end,
+                        progress ? tell : Progress());
+      at = end;
+      if (checkpoints && at < until) checkpoints->reached(fold, at);
     }
-    return fold_in_one(connection, projection, quick, options, until, progress);
+    return fold_in_one(connection, std::move(fold), projection, quick, options, at, until, progress, checkpoints);
   };
   const auto fold = [&] {
     // What cannot be folded so is folded again, in one piece and with positions: then the first error of the log comes
@@ -205,7 +224,10 @@ Fold fold_log(EventLog& log, const Projection& projection, const FoldOptions& op
     } catch (const ProjectionError&) {
     } catch (const CorruptLog&) {
     }
-    return fold_in_one(connection, projection, types, options, until, progress);
+    Fold again(projection.spec);
+    const Position at = begin(again);
+    types.choose_way(connection, std::min(sealed_until(connection, at), until), until);
+    return fold_in_one(connection, std::move(again), projection, types, options, at, until, progress, checkpoints);
   };
   Fold folded = fold();
   if (progress) progress(until, until);

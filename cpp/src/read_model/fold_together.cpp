@@ -10,6 +10,7 @@
 
 #include "eventfold/error.hpp"
 #include "eventfold/read_model.hpp"
+#include "read_model/checkpoints.hpp"
 #include "read_model/shared_batch.hpp"
 #include "segment/segment_range.hpp"
 
@@ -29,7 +30,7 @@ struct Member {
   }
 
   void take(const SharedBatch& batch) {
-    if (failure) return;
+    if (failure || batch.last() <= after) return;
     try {
       events_.clear();
       if (wanted.size() == 1) {
@@ -46,6 +47,8 @@ struct Member {
   }
 
   Fold fold;
+  Position after = 0;  // what it has folded before
+  Checkpoints* checkpoints = nullptr;
   std::span<const SharedTypes::Part> parts;  // by type
   std::vector<std::size_t> wanted;           // types
   std::exception_ptr failure;
@@ -54,6 +57,7 @@ struct Member {
   static constexpr std::size_t kAtOnce = 64;
 
   void add(const SharedBatch& batch, std::uint32_t number) {
+    if (batch.events()[number].position <= after) return;
     const SharedTypes::Part& part = part_of(batch, number);
     events_.push_back(
         {part.plan, &batch.events()[number], part.decodes ? nullptr : batch.decoded(number), part.numbers});
@@ -142,28 +146,38 @@ class Crew {
 
 std::vector<Folded> fold_together(EventLog& log, std::span<const Projection> projections, const FoldOptions& options,
                                   const Progress& progress) {
+  const std::vector<Checkpoints*> none(projections.size());
+  return fold_together(log, projections, options, progress, none);
+}
+
+std::vector<Folded> fold_together(EventLog& log, std::span<const Projection> projections, const FoldOptions& options,
+                                  const Progress& progress, std::span<Checkpoints* const> checkpoints) {
   Connection& connection = log.connection();
   const Position head = log.head();
   const Position until = std::min(options.until.value_or(head), head);
   const SharedTypes types(projections);
   ScanTypes scan(connection, types.names);
-  scan.choose_way(connection, std::min(sealed_until(connection, 0), until), until);
   if (std::ranges::none_of(projections, [](const Projection& each) { return each.spec->uses("created"); })) {
     scan.leave_out_created();
   }
   if (std::ranges::any_of(projections, [](const Projection& each) { return each.spec->uses_stream(); })) {
     scan.add_stream();
   }
+  Position after = until;
   std::vector<Member> members;
   members.reserve(projections.size());
   for (std::size_t index = 0; index < projections.size(); ++index) {
     if (!projections[index].spec->handlers.empty()) {
       throw ProjectionError(projections[index].spec->name + " has handlers: it is folded by itself");
     }
-    members.emplace_back(projections[index], types.parts_of[index]);
+    Member& member = members.emplace_back(projections[index], types.parts_of[index]);
+    member.checkpoints = checkpoints[index];
+    member.after = member.checkpoints ? member.checkpoints->begin(member.fold, until) : options.after;
+    after = std::min(after, member.after);
   }
 
-  BatchReader reader(connection, scan, types, options.batch, until);
+  scan.choose_way(connection, std::min(sealed_until(connection, after), until), until);
+  BatchReader reader(connection, scan, types, options.batch, after, until);
   SharedBatch one(types.names.size());
   SharedBatch other(types.names.size());
   SharedBatch* batch = &one;
@@ -173,6 +187,7 @@ std::vector<Folded> fold_together(EventLog& log, std::span<const Projection> pro
     Crew crew(members, options.threads);
     auto next_progress = std::chrono::steady_clock::now() + kProgressPause;
     while (!batch->empty()) {
+      const Position folded = reader.at();
       crew.begin(*batch);
       std::exception_ptr failure;
       try {
@@ -183,6 +198,11 @@ std::vector<Folded> fold_together(EventLog& log, std::span<const Projection> pro
       crew.complete();
       if (failure) std::rethrow_exception(failure);
       std::swap(batch, next);
+      for (Member& member : members) {
+        if (member.checkpoints && !member.failure && folded > member.after && folded < until) {
+          member.checkpoints->reached(member.fold, folded);
+        }
+      }
       if (progress && std::chrono::steady_clock::now() >= next_progress) {
         progress(reader.at(), until);
         next_progress = std::chrono::steady_clock::now() + kProgressPause;

@@ -5,18 +5,47 @@
 #include "base/sql.hpp"
 #include "eventfold/error.hpp"
 #include "eventfold/read_model.hpp"
+#include "read_model/checkpoints.hpp"
 #include "read_model/diff.hpp"
 #include "read_model/log_range.hpp"
+#include "read_model/saved_rows.hpp"
 
 namespace eventfold {
+
+struct Replay::Saving {
+  Saving(EventLog& log, std::string_view name, std::string_view definition, double seconds)
+      : saved(log, std::string(name), std::string(definition)), checkpoints(saved, seconds) {}
+  SavedReplay saved;
+  Checkpoints checkpoints;
+};
 
 Replay::Replay(EventLog& log, Projection projection, int threads, std::optional<Position> until)
     : log_(log), projection_(std::move(projection)), threads_(threads), until_(until) {}
 
+Replay::~Replay() = default;
+
+Position Replay::save_each(double seconds, std::string_view definition) {
+  saving_.reset();
+  if (until_ || !rows_are_all(*projection_.spec)) return 0;
+  auto saving = std::make_unique<Saving>(log_, projection_.spec->name, definition, seconds);
+  if (!saving->saved.possible()) return 0;
+  saving_ = std::move(saving);
+  const Position saved = saving_->saved.position();
+  if (saved == 0) saving_->saved.drop();
+  saving_->saved.clean_up();
+  return saved;
+}
+
+void Replay::begin_anew() {
+  SavedReplay saved(log_, projection_.spec->name, {});
+  if (saved.possible()) saved.drop();
+}
+
 Position Replay::scan(const Progress& progress, std::optional<Position> until) {
   scanned_ = log_.info();
   for (const auto& limit : {until_, until}) scanned_.head = std::min(scanned_.head, limit.value_or(scanned_.head));
-  fold_.emplace(fold_log(log_, projection_, {.threads = threads_, .until = scanned_.head, .batch = batch_}, progress));
+  fold_.emplace(fold_log(log_, projection_, {.threads = threads_, .until = scanned_.head, .batch = batch_}, progress,
+                         saving_ && !until ? &saving_->checkpoints : nullptr));
   return scanned_.head;
 }
 
@@ -26,11 +55,16 @@ Position Replay::scan_together(std::span<Replay* const> replays, const Progress&
   if (replays.size() == 1) return first.scan(progress);
   const LogInfo scanned = first.log_.info();
   std::vector<Projection> projections;
-  for (Replay* replay : replays) projections.push_back(replay->projection_);
+  std::vector<Checkpoints*> checkpoints;
+  for (Replay* replay : replays) {
+    projections.push_back(replay->projection_);
+    checkpoints.push_back(replay->saving_ ? &replay->saving_->checkpoints : nullptr);
+  }
   std::vector<Folded> folded;
   try {
-    folded = fold_together(first.log_, projections,
-                           {.threads = first.threads_, .until = scanned.head, .batch = first.batch_}, progress);
+    folded =
+        fold_together(first.log_, projections,
+                      {.threads = first.threads_, .until = scanned.head, .batch = first.batch_}, progress, checkpoints);
   } catch (const CorruptLog&) {
     return scanned.head;  // each folds by itself, so that only those fail that read this event
   }
@@ -122,9 +156,11 @@ Written Replay::write(std::string_view spec_hash, AppendListener* inline_read_mo
     connection.prepare(sql::write_checkpoint)
         .run({std::string_view(projection_.spec->name), spec_hash, std::string_view(now.log_id), now.epoch, until});
   }
+  if (saving_) saving_->saved.drop();
   transaction.commit();
   fold_.reset();
   written->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - locked).count();
+  if (saving_) saving_->saved.clean_up();
   return *written;
 }
 

@@ -99,8 +99,8 @@ void SharedBatch::finish(std::vector<Decoder>& decoders, const SharedTypes& type
 }
 
 BatchReader::BatchReader(Connection& connection, const ScanTypes& scan, const SharedTypes& types, Position window,
-                         Position until)
-    : connection_(connection), scan_(scan), types_(types), window_(window), until_(until) {
+                         Position after, Position until)
+    : connection_(connection), scan_(scan), types_(types), window_(window), until_(until), at_(after) {
   for (const EventSpec& type : types.shared) decoders_.emplace_back(type);
   const auto decodes = [](const auto& parts) { return std::ranges::any_of(parts, &SharedTypes::Part::decodes); };
   may_be_sealed_ = !scan.with_stream() && !scan.empty() && std::ranges::none_of(types.parts_of, decodes) &&

@@ -79,9 +79,11 @@ class SharedBatch {
 class BatchReader {
  public:
   // All must outlive it. `window`: how many positions are read at a time where they are events.
-  BatchReader(Connection& connection, const ScanTypes& scan, const SharedTypes& types, Position window, Position until);
+  BatchReader(Connection& connection, const ScanTypes& scan, const SharedTypes& types, Position window, Position after,
+              Position until);
   // Empty: there is no more. The batch is whole until the next but one is read.
   void read(SharedBatch& batch);
+  // All events up to here were read.
   Position at() const { return at_; }
 
  private:
@@ -93,7 +95,7 @@ class BatchReader {
   const SharedTypes& types_;
   Position window_;
   Position until_;
-  Position at_ = 0;
+  Position at_;
   std::vector<Decoder> decoders_;
 
   std::array<std::optional<SegmentReader>, 2> segments_;  // in turn: the last batch may still be in use

@@ -2,6 +2,8 @@
 INSERT INTO eventfold_unlocked VALUES ('empty');
 UPDATE eventfold_header SET head = (SELECT head FROM eventfold_head);
 DELETE FROM eventfold_segment;
+DELETE FROM eventfold_replay;
+DELETE FROM eventfold_replay_part;
 DELETE FROM eventfold_event;
 DELETE FROM eventfold_metadata;
 DELETE FROM eventfold_stream;

@@ -138,14 +138,40 @@ CREATE TRIGGER IF NOT EXISTS eventfold_segment_dropped
 AFTER DELETE ON eventfold_segment
 BEGIN DELETE FROM eventfold_segment_column WHERE until = old.until; END;
 
--- Whoever is let change an event (see eventfold_unlocked) must not have it live on in a segment.
+-- How far a long replay has come, for the next one if it is killed. What is there is right up to the position.
+CREATE TABLE IF NOT EXISTS eventfold_replay (
+    name TEXT PRIMARY KEY,             -- of the read model, or of those that a projector keeps
+    definition TEXT NOT NULL,          -- hash of all that the rows depend on beside the log
+    log_id TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    run INTEGER NOT NULL,              -- which parts are its: milliseconds since 1970-01-01 UTC and 20 random bits
+    parts INTEGER NOT NULL             -- how many
+) WITHOUT ROWID;
+
+-- The rows that it has folded. Written one by one, before the row above; without that they are of no use.
+CREATE TABLE IF NOT EXISTS eventfold_replay_part (
+    run INTEGER NOT NULL,
+    number INTEGER NOT NULL,           -- from 0
+    name TEXT NOT NULL,                -- as above
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (run, number)
+);
+
+-- Whoever is let change an event (see eventfold_unlocked) must not have it live on in a segment, or in what a replay has saved.
 CREATE TRIGGER IF NOT EXISTS eventfold_event_changed
-AFTER UPDATE OF position, type_id, created, data ON eventfold_event
-BEGIN DELETE FROM eventfold_segment WHERE until = (SELECT min(until) FROM eventfold_segment WHERE until >= old.position); END;
+AFTER UPDATE OF position, type_id, created, stream_id, data ON eventfold_event
+BEGIN
+    DELETE FROM eventfold_segment WHERE until = (SELECT min(until) FROM eventfold_segment WHERE until >= old.position);
+    DELETE FROM eventfold_replay WHERE position >= old.position;
+END;
 
 CREATE TRIGGER IF NOT EXISTS eventfold_event_deleted
 AFTER DELETE ON eventfold_event
-BEGIN DELETE FROM eventfold_segment WHERE until = (SELECT min(until) FROM eventfold_segment WHERE until >= old.position); END;
+BEGIN
+    DELETE FROM eventfold_segment WHERE until = (SELECT min(until) FROM eventfold_segment WHERE until >= old.position);
+    DELETE FROM eventfold_replay WHERE position >= old.position;
+END;
 
 -- Emptying the log (a test runner's flush) and erasing put a row here for the length of their transaction.
 CREATE TABLE IF NOT EXISTS eventfold_unlocked (reason TEXT NOT NULL);

@@ -1,0 +1,1 @@
+DELETE FROM eventfold_replay_part WHERE run = ? AND number = ?

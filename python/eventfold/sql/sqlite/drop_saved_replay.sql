@@ -1,0 +1,1 @@
+DELETE FROM eventfold_replay WHERE name = ?

@@ -1,0 +1,1 @@
+INSERT INTO eventfold_replay_part (run, number, name, bytes) VALUES (?, ?, ?, ?)
