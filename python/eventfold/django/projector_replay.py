@@ -16,6 +16,8 @@ from eventfold.django.event_reader import EventReader
 from eventfold.django.gate import native
 from eventfold.django.projectors import Projector
 from eventfold.django.registry import known_fields
+from eventfold.django.saved_replays import Saving, definition_of
+from eventfold.django.saved_shadows import SavedShadows
 from eventfold.django.transactions import ImmediateAtomic
 from eventfold.django.type_fields import TypeFields
 from eventfold.django.write_guard import only_temporary_tables
@@ -36,14 +38,17 @@ def replay_projectors(
     connection: BaseDatabaseWrapper,
     progress: Callable[[int, int], None] | None,
     batch: int | None = None,
-) -> tuple[int, list[tuple[int, int, int, int]]]:
+    saving: Saving | None = None,
+) -> tuple[int, int, list[tuple[int, int, int, int]]]:
     """Rebuild the read models that these projectors keep, all in one go.
 
-    Return the head, and for each model rows inserted, updated, deleted and how many there are.
+    Return the head, from where an earlier replay was gone on with, and for each model rows inserted, updated, deleted
+    and how many there are.
     """
-    with ProjectorReplay(models, projectors, connection, progress, batch) as replaying:
-        replaying.scan()
-        return replaying.write()
+    with ProjectorReplay(models, projectors, connection, progress, batch, saving) as replaying:
+        resumed_at = replaying.scan()
+        head, written = replaying.write()
+        return head, resumed_at, written
 
 
 class ProjectorReplay:
@@ -56,6 +61,7 @@ class ProjectorReplay:
         connection: BaseDatabaseWrapper,
         progress: Callable[[int, int], None] | None,
         batch: int | None = None,
+        saving: Saving | None = None,
     ) -> None:
         self._models = models
         self._projectors = projectors
@@ -64,6 +70,10 @@ class ProjectorReplay:
         self._caller = _Caller(projectors, connection, progress, batch or _BATCH)
         self._tables = ExitStack()
         self._scanned: dict[str, Any] = {}
+        definition = None if saving is None else self._definition()
+        self._saved: SavedShadows | None = None
+        if saving is not None and definition is not None:
+            self._saved = SavedShadows(connection, models, definition, saving)
 
     def __enter__(self) -> "ProjectorReplay":
         with ExitStack() as tables:
@@ -75,12 +85,22 @@ class ProjectorReplay:
     def __exit__(self, *failure: Any) -> None:
         self._tables.__exit__(*failure)
 
-    def scan(self, until: int | None = None) -> None:
-        """Call the projectors for all events, up to the head or a position, while others write."""
+    def scan(self, until: int | None = None) -> int:
+        """Call the projectors for all events, up to the head or a position, while others write.
+
+        Return up to which position that was done before.
+        """
         self._scanned = self._info()
         if until is not None:
             self._scanned["head"] = min(until, self._scanned["head"])
-        self._caller.run(0, self._scanned["head"])
+        head = self._scanned["head"]
+        if self._saved is None:
+            self._caller.run(0, head)
+            return 0
+        at = resumed_at = self._saved.fill(head)
+        while (at := self._caller.run(at, head, self._saved.is_due)) < head:
+            self._saved.save(at)
+        return resumed_at
 
     @contextmanager
     def caught_up(self, until: int) -> Iterator[None]:
@@ -109,6 +129,10 @@ class ProjectorReplay:
                 for model in self._models:
                     label = model._meta.label
                     cursor.execute(_WRITE_CHECKPOINT, [label, projectors_hash(label, self._projectors)])
+            if self._saved is not None:
+                self._saved.drop()
+        if self._saved is not None:
+            self._saved.clean_up()
         if self._progress is not None:
             self._progress(head, head)
         return head, written
@@ -124,6 +148,15 @@ class ProjectorReplay:
         if (last["log_id"], last["epoch"]) != (self._scanned["log_id"], self._scanned["epoch"]):
             raise WrongLog(f"The log was emptied or replaced during the replay: run `manage.py events {command}` again")
         return int(last["head"])
+
+    def _definition(self) -> str | None:
+        """Say on what the rows depend beside the log."""
+        known = known_fields(self._connection.alias)
+        labels = sorted({label for each in self._projectors for label in each.events} & known.keys())
+        kept = {model._meta.label: projectors_hash(model._meta.label, self._projectors) for model in self._models}
+        tables = [shadow.statements(self._connection, model) for model in self._models]
+        code = [*(each.function for each in self._projectors), *map(apps.get_model, labels), *self._models]
+        return definition_of(repr((kept, tables, [(label, known[label]) for label in labels])), code)
 
     def _info(self) -> dict[str, Any]:
         return native(self._connection, "eventfold: info", _core.Log.info)
@@ -166,10 +199,18 @@ class _Caller:
             for label in self._projectors
         }
 
-    def run(self, after: int, until: int) -> None:
+    def run(self, after: int, until: int, stop: Callable[[], bool] = lambda: False) -> int:
+        """Call them, until stop() is true after a batch; return up to which position that was."""
         next_progress = time.monotonic() + _PAUSE
+        for batch in self._batches(after, until):
+            next_progress = self._run_batch(batch, until, next_progress)
+            if stop():
+                return int(batch[-1][0])
+        return until
+
+    def _run_batch(self, batch: list[Any], until: int, next_progress: float) -> float:
         with only_temporary_tables(self._connection) as refused:
-            for label, position, created, data in self._events(after, until):
+            for position, _, label, data, _, _, created, _ in batch:
                 where = f"the event {label} at position {position}"
                 event = self._readers[label](position, created, data)
                 for each in self._projectors[label]:
@@ -192,14 +233,15 @@ class _Caller:
                 if self._progress is not None and time.monotonic() >= next_progress:
                     self._progress(position, until)
                     next_progress = time.monotonic() + _PAUSE
+        return next_progress
 
-    def _events(self, after: int, until: int) -> Iterator[tuple[str, int, int, str]]:
+    def _batches(self, after: int, until: int) -> Iterator[list[Any]]:
         labels = sorted(self._projectors)
         while labels and after < until:
             read = partial(_core.Log.read, types=labels, after=after, until=until, limit=self._batch)
             batch: list[Any] = native(self._connection, "eventfold: read", read)
-            for position, _, label, data, _, _, created, _ in batch:
-                yield label, position, created, data
+            if batch:
+                yield batch
             if len(batch) < self._batch:
                 return
             after = batch[-1][0]

@@ -10,6 +10,7 @@ from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from eventfold import _core
+from eventfold.django.declared import declared_model
 from eventfold.django.derived_rows import make_due
 from eventfold.django.event_views import table_names
 from eventfold.django.gate import native
@@ -18,6 +19,7 @@ from eventfold.django.projector_replay import replay_projectors
 from eventfold.django.projectors import kept_together, labels_with_projectors
 from eventfold.django.read_models import ReadModel
 from eventfold.django.registry import compile_model, compiled_beside, followed_labels, known_fields, models_of
+from eventfold.django.saved_replays import Saving, definition_of
 from eventfold.django.transactions import ImmediateAtomic
 from eventfold.errors import EventfoldError, ProjectionError
 
@@ -38,6 +40,8 @@ class Replayed:
     head: int
     seconds: float = 0.0
     """For how long other writers had to wait."""
+    resumed_at: int = 0
+    """Up to which position an earlier replay, which did not come to its end, had folded the log."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,17 @@ def is_projected(model: Any) -> bool:
 
 
 def replay(
-    model: Any, using: str, threads: int = 2, progress: Progress | None = None, batch: int | None = None
+    model: Any,
+    using: str,
+    threads: int = 2,
+    progress: Progress | None = None,
+    batch: int | None = None,
+    saving: Saving = Saving(),  # noqa: B008, it is frozen
 ) -> list[Replayed]:
     """Rebuild a read model from the whole log of a database, and bring the live table to it in one transaction.
 
-    `batch` is how many events (for a projector) or positions are read at a time.
+    `batch` is how many events (for a projector) or positions are read at a time. What is folded is saved as `saving`
+    says, and a replay goes on from what one before it has saved.
     Read models that a projector keeps together are rebuilt together: there is one Replayed for each. Readers see the
     old rows until then. `progress(done, total)`, in positions, is called about ten times a second; what it raises ends
     the replay with the live tables as they were. Raises ProjectionError, CorruptLog, WrongLog.
@@ -75,13 +85,13 @@ def replay(
     native(connection, "eventfold: head", _core.Log.head)  # without a log that is what is missing
     require_table(model, connection)
     if is_projected(model):
-        return [_replay_projection(model, connection, threads, progress, batch)]
+        return [_replay_projection(model, connection, threads, progress, batch, saving)]
     labels, projectors = kept_together(model._meta.label)
     if not projectors:
         raise ProjectionError(f"{model._meta.label} has neither a Projection nor a @projector: nothing makes its rows")
     models = [apps.get_model(label) for label in labels]
-    head, written = replay_projectors(models, projectors, connection, progress, batch)
-    return [Replayed(each, *counts, head) for each, counts in zip(models, written, strict=True)]
+    head, resumed_at, written = replay_projectors(models, projectors, connection, progress, batch, saving)
+    return [Replayed(each, *counts, head, resumed_at=resumed_at) for each, counts in zip(models, written, strict=True)]
 
 
 def in_one_reading(models: list[Any]) -> list[list[Any]]:
@@ -110,7 +120,12 @@ def in_one_reading(models: list[Any]) -> list[list[Any]]:
 
 
 def replay_together(
-    models: list[Any], using: str, threads: int = 2, progress: Progress | None = None, batch: int | None = None
+    models: list[Any],
+    using: str,
+    threads: int = 2,
+    progress: Progress | None = None,
+    batch: int | None = None,
+    saving: Saving = Saving(),  # noqa: B008
 ) -> Iterator[Replayed | Failure]:
     """Rebuild a group of in_one_reading(): the log is read once, then each table gets what differs.
 
@@ -119,7 +134,7 @@ def replay_together(
     """
     if len(models) == 1 or not all(map(is_projected, models)):
         try:
-            yield from replay(models[0], using, threads, progress, batch)
+            yield from replay(models[0], using, threads, progress, batch, saving)
         except EventfoldError as error:
             yield Failure(models[0], error)
         return
@@ -132,7 +147,7 @@ def replay_together(
         except ProjectionError as error:
             yield Failure(model, error)
         else:
-            ready.append(NativeReplay(model, connection, threads, known, batch))
+            ready.append(NativeReplay(model, connection, threads, known, batch, saving))
     native(connection, "eventfold: replay", _scan_together, ready, progress)
     fold_much_that_is_new([each.model for each in ready], connection)
     while ready:
@@ -157,9 +172,14 @@ def require_table(model: Any, connection: BaseDatabaseWrapper) -> None:
 
 
 def _replay_projection(
-    model: Any, connection: BaseDatabaseWrapper, threads: int, progress: Progress | None, batch: int | None
+    model: Any,
+    connection: BaseDatabaseWrapper,
+    threads: int,
+    progress: Progress | None,
+    batch: int | None,
+    saving: Saving,
 ) -> Replayed:
-    replaying = NativeReplay(model, connection, threads, batch=batch)
+    replaying = NativeReplay(model, connection, threads, batch=batch, saving=saving)
     native(connection, f"eventfold: replay {model._meta.label}", replaying.scan, progress)
     fold_much_that_is_new([model], connection)
     return _written(replaying, connection)
@@ -208,8 +228,11 @@ class NativeReplay:
         threads: int,
         known: dict[str, Any] | None = None,
         batch: int | None = None,
+        saving: Saving | None = None,
     ) -> None:
         self.model = model
+        self._saving = saving
+        self._resumed_at = 0
         self._alias = connection.alias
         self._threads = threads
         self._batch = batch
@@ -222,7 +245,24 @@ class NativeReplay:
         self._replay = _core.Replay(log, self._compiled.spec, handler, self._threads)
         if self._batch is not None:
             self._replay.read_at_a_time(self._batch)
+        if self._saving is not None:
+            self._resumed_at = self._save_on_the_way(self._replay, self._saving)
         return self._replay
+
+    def _save_on_the_way(self, replay: _core.Replay, saving: Saving) -> int:
+        if saving.anew:
+            replay.begin_anew()
+        projection = self.model.projection
+        code = [handler.method for handler in projection.handlers]
+        if code:  # it gets rows and events
+            code += [self.model, *map(declared_model, projection.handled_labels())]
+        definition = definition_of(self._compiled.spec, code)
+        if definition is None:
+            return 0
+        position = replay.save_each(saving.seconds, definition)
+        if position:
+            saving.resumes(self.model, position)
+        return position
 
     def scan(self, log: _core.Log, progress: Progress | None = None, until: int | None = None) -> int:
         """Fold the log, up to its head or a position, while others write. Return up to which position."""
@@ -237,4 +277,5 @@ class NativeReplay:
         """Bring the live table to what was folded and to what was appended since, in one transaction."""
         assert self._replay is not None
         others = compiled_beside([self.model], self._alias)
-        return Replayed(self.model, **self._replay.write(self._compiled.hash, others))
+        written = self._replay.write(self._compiled.hash, others)
+        return Replayed(self.model, **written, resumed_at=self._resumed_at)

@@ -26,21 +26,27 @@ def shadowed(connection: BaseDatabaseWrapper, model: Any) -> Iterator[None]:
     """Let the model's table be an empty temporary one on this connection."""
     table = model._meta.db_table
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT type, name, sql FROM main.sqlite_master WHERE tbl_name = %s AND sql IS NOT NULL "
-            "AND type IN ('table', 'index') ORDER BY type DESC",
-            [table],
-        )
-        statements = cursor.fetchall()
-        if not statements:
-            raise ProjectionError(f"The table of {model._meta.label} is missing: run `manage.py migrate`")
         try:
-            for kind, name, sql in statements:
+            for kind, name, sql in statements(connection, model):
                 cursor.execute(_temporary(kind, name, sql, connection))
             yield
         finally:
             if not connection.needs_rollback:
                 cursor.execute(f"DROP TABLE IF EXISTS temp.{connection.ops.quote_name(table)}")
+
+
+def statements(connection: BaseDatabaseWrapper, model: Any) -> list[tuple[str, str, str]]:
+    """Return what the model's table and its indexes were made by: what it is, its name, the SQL."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT type, name, sql FROM main.sqlite_master WHERE tbl_name = %s AND sql IS NOT NULL "
+            "AND type IN ('table', 'index') ORDER BY type DESC, name",
+            [model._meta.db_table],
+        )
+        found: list[tuple[str, str, str]] = cursor.fetchall()
+    if not found:
+        raise ProjectionError(f"The table of {model._meta.label} is missing: run `manage.py migrate`")
+    return found
 
 
 def _temporary(kind: str, name: str, sql: str, connection: BaseDatabaseWrapper) -> str:
@@ -62,7 +68,7 @@ def bring_live_table_to_shadow(connection: BaseDatabaseWrapper, model: Any) -> t
     table = quote(model._meta.db_table)
     keys = [quote(field.column) for field in model._meta.pk_fields]
     key = ", ".join(keys)
-    columns = ", ".join(map(quote, _columns(model)))
+    columns = ", ".join(map(quote, written_columns(model)))
     with connection.cursor() as cursor:
 
         def run(sql: str) -> int:
@@ -70,7 +76,7 @@ def bring_live_table_to_shadow(connection: BaseDatabaseWrapper, model: Any) -> t
             return int(cursor.rowcount)
 
         counterpart = f"SELECT {columns} FROM temp.{table} AS s WHERE {_same(table, 's', keys)}"
-        live = ", ".join(f"{quote(column)} COLLATE BINARY" for column in _columns(model))
+        live = ", ".join(f"{quote(column)} COLLATE BINARY" for column in written_columns(model))
         deleted = run(f"DELETE FROM main.{table} WHERE ({key}) NOT IN (SELECT {key} FROM temp.{table})")
         # Rows that differ go before they come back, since two may have exchanged a unique value.
         updated = run(f"DELETE FROM main.{table} WHERE ({live}) IS NOT ({counterpart})")
@@ -101,7 +107,7 @@ def differences(
     names = _unique_names(model) if isinstance(model._meta.pk, AutoField) else None
     # a row is better known by what it is about than by its number
     shown = keys if names is None else [model._meta.get_field(name).column for name in names]
-    columns = _columns(model)
+    columns = written_columns(model)
     key = ", ".join(map(quote, keys))
     live = ", ".join(f"main.{table}.{quote(column)} COLLATE BINARY" for column in columns)
     rebuilt = ", ".join(f"s.{quote(column)}" for column in columns)
@@ -147,8 +153,8 @@ def keep_numbers(connection: BaseDatabaseWrapper, model: Any) -> None:
         cursor.execute(f"UPDATE temp.{table} SET {number} = {int(last)} - {number} WHERE {number} < 0")
 
 
-def _columns(model: Any) -> list[str]:
-    """Return the columns that can be written."""
+def written_columns(model: Any) -> list[str]:
+    """Return the columns that can be written: all that the database does not make itself."""
     return [field.column for field in model._meta.concrete_fields if not getattr(field, "generated", False)]
 
 

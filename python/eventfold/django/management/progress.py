@@ -21,6 +21,11 @@ class ProgressLine:
         self._full, self._empty = _characters(stream)
         self._started = self._shown = time.monotonic()
         self._drawn = False
+        self._before = 0
+
+    def begin_at(self, done: int) -> None:
+        """Say that so much had been done before, which took none of the time."""
+        self._before = done
 
     def update(self, done: int, total: int) -> None:
         """Show that `done` of `total` are done."""
@@ -28,7 +33,7 @@ class ProgressLine:
         if self._quiet or (not self._terminal and now - self._shown < _PAUSE_IN_PIPE):
             return
         self._shown = now
-        rate = done / max(now - self._started, 1e-9)
+        rate = (done - self._before) / max(now - self._started, 1e-9)
         unit = self._unit
         text = f"{self._label}: {done:,} of {total:,} {unit}, {rate:,.0f} {unit}/s, {_left(done, total, rate)} left"
         if self._terminal:

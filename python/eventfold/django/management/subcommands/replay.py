@@ -11,6 +11,7 @@ from eventfold.django.management.replay_part import part_of, replay_part
 from eventfold.django.management.replay_preview import preview_all
 from eventfold.django.management.replay_shown import interrupted, rows_of
 from eventfold.django.replay import Failure, in_one_reading, is_projected, replay_together
+from eventfold.django.saved_replays import SECONDS, Saving
 
 HELP = "Rebuild read models from the log, beside the live ones, then bring those to it."
 
@@ -43,14 +44,26 @@ def add_arguments(parser: CommandParser) -> None:
         type=int,
         help="Events that are read at a time. Fewer keep the WAL shorter, more are a little faster.",
     )
+    parser.add_argument(
+        "--save-every",
+        type=float,
+        default=SECONDS,
+        metavar="SECONDS",
+        help="How often a long replay saves what it has folded, to go on from there if it is killed. Defaults to "
+        f"{SECONDS:g}.",
+    )
+    parser.add_argument(
+        "--restart", action="store_true", help="Begin with the first event, whatever an earlier replay has saved."
+    )
 
 
 def handle(command: BaseCommand, options: dict[str, Any]) -> None:
     for name in ("threads", "batch"):
         if options[name] is not None and options[name] < 1:
             raise CommandError(f"--{name} must be at least 1.")
-    if options["limit"] < 0:
-        raise CommandError("--limit must not be negative.")
+    for name in ("limit", "save_every"):
+        if not options[name] >= 0:
+            raise CommandError(f"--{name.replace('_', '-')} must not be negative.")
     models = chosen_read_models(options["models"], options["database"])
     if not models and options["verbosity"] > 0:
         command.stdout.write("No read model has a Projection or a @projector.")
@@ -85,9 +98,21 @@ def _together(group: list[Any], command: BaseCommand, options: dict[str, Any]) -
         command.stdout.write(_why(group))
     line = ProgressLine(command.stdout, name, quiet=quiet)
     started = time.perf_counter()
+    resumed: list[int] = []
     head = 0
+
+    def resumes(model: Any, position: int) -> None:
+        resumed.append(position)
+        if len(resumed) == len(group):
+            line.begin_at(min(resumed))
+        if not quiet:
+            command.stdout.write(f"{model._meta.label}: resumes at position {position:,}")
+
+    saving = Saving(options["save_every"], anew=options["restart"], resumes=resumes)
     try:
-        for done in replay_together(group, options["database"], options["threads"], line.update, options["batch"]):
+        for done in replay_together(
+            group, options["database"], options["threads"], line.update, options["batch"], saving
+        ):
             waiting.discard(done.model._meta.label)
             if isinstance(done, Failure):
                 failures.append(done)
@@ -95,7 +120,7 @@ def _together(group: list[Any], command: BaseCommand, options: dict[str, Any]) -
             head = done.head
             if not quiet:
                 line.end()
-                speed = "" if together else _speed(head, started)
+                speed = "" if together else _speed(head - done.resumed_at, started)
                 held = f"; writers waited for {done.seconds * 1000:.1f} ms" if options["verbosity"] > 1 else ""
                 command.stdout.write(f"{done.model._meta.label}: {speed}{rows_of(done)}{held}")
     except KeyboardInterrupt:
@@ -103,7 +128,8 @@ def _together(group: list[Any], command: BaseCommand, options: dict[str, Any]) -
     finally:
         line.end()
     if together and head and not quiet:
-        command.stdout.write(f"{name} in one reading: {_speed(head, started).rstrip('; ')}")
+        first = min(resumed) if len(resumed) == len(group) else 0
+        command.stdout.write(f"{name} in one reading: {_speed(head - first, started).rstrip('; ')}")
     return failures
 
 
