@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from eventfold.django.management.progress import ProgressLine
 from eventfold.django.management.replay_preview import preview_all
-from eventfold.django.management.replay_shown import interrupted, rows_of, write_preview
+from eventfold.django.management.replay_shown import one_at_a_time, rows_of, write_preview
 from eventfold.django.partial_replay import (
     Key,
     NotInPart,
@@ -19,7 +19,6 @@ from eventfold.django.partial_replay import (
 )
 from eventfold.django.read_model_state import state_of
 from eventfold.django.replay import Failure, is_projected
-from eventfold.errors import EventfoldError
 
 Whole = Callable[[list[Any], BaseCommand, dict[str, Any]], list[Failure]]
 
@@ -63,21 +62,13 @@ def replay_part(part: Part, command: BaseCommand, options: dict[str, Any], whole
     failures: list[Failure] = []
     all_of_it: list[Any] = []
     for model in part.models:
-        label = model._meta.label
-        line = ProgressLine(command.stdout, label, quiet=options["verbosity"] == 0)
-        try:
+        reason = ""
+        with one_at_a_time(model, command, options, failures) as line:
             reason = _replay_rows(part, model, command, options, line)
-        except EventfoldError as error:
-            failures.append(Failure(model, error))
-            continue
-        except KeyboardInterrupt:
-            raise interrupted([label]) from None
-        finally:
-            line.end()
         if reason:
             all_of_it.append(model)
             if options["verbosity"] > 0:
-                command.stdout.write(f"{label}: the whole, since {reason}")
+                command.stdout.write(f"{model._meta.label}: the whole, since {reason}")
     again = preview_all if options["dry_run"] else whole
     return failures + (again(all_of_it, command, options) if all_of_it else [])
 

@@ -4,11 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from eventfold.django.drift import preview
-from eventfold.django.management.progress import ProgressLine
-from eventfold.django.management.replay_shown import interrupted, write_preview
+from eventfold.django.drift import Verified, preview
+from eventfold.django.management.replay_shown import one_at_a_time, write_preview
 from eventfold.django.replay import Failure
-from eventfold.errors import EventfoldError
 
 
 def preview_all(models: list[Any], command: BaseCommand, options: dict[str, Any]) -> list[Failure]:
@@ -18,9 +16,8 @@ def preview_all(models: list[Any], command: BaseCommand, options: dict[str, Any]
     for model in models:
         if model in done:
             continue  # together with another one
-        label = model._meta.label
-        line = ProgressLine(command.stdout, label, quiet=options["verbosity"] == 0)
-        try:
+        found: list[Verified] = []
+        with one_at_a_time(model, command, options, failures) as line:
             found = preview(
                 model,
                 options["database"],
@@ -29,13 +26,6 @@ def preview_all(models: list[Any], command: BaseCommand, options: dict[str, Any]
                 batch=options["batch"],
                 progress=line.update,
             )
-        except EventfoldError as error:
-            failures.append(Failure(model, error))
-            continue
-        except KeyboardInterrupt:
-            raise interrupted([label]) from None
-        finally:
-            line.end()
         for verified in found:
             done.add(verified.model)
             if options["verbosity"] > 0:

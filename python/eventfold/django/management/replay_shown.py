@@ -1,12 +1,36 @@
 """What `manage.py events replay` says of rows."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from eventfold.django.drift import CHANGED, DOUBLED, EXTRA, MISSING, Verified
+from eventfold.django.management.progress import ProgressLine
 from eventfold.django.management.verify_read_models import described
-from eventfold.django.replay import Replayed
+from eventfold.django.replay import Failure, Replayed
+from eventfold.errors import EventfoldError
+
+
+@contextmanager
+def one_at_a_time(
+    model: Any, command: BaseCommand, options: dict[str, Any], failures: list[Failure]
+) -> Iterator[ProgressLine]:
+    """Show how far the work on one read model has come; its error is one of the failures, and the others go on.
+
+    Raises CommandError on Ctrl-C.
+    """
+    label = model._meta.label
+    line = ProgressLine(command.stdout, label, quiet=options["verbosity"] == 0)
+    try:
+        yield line
+    except EventfoldError as error:
+        failures.append(Failure(model, error))
+    except KeyboardInterrupt:
+        raise interrupted([label]) from None
+    finally:
+        line.end()
 
 
 def rows_of(done: Replayed) -> str:
