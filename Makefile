@@ -53,7 +53,7 @@ compat: build    ## Django's own test suite, with every model tracked and withou
 	$(BIN)/python -m tests.compat
 
 faults: build    ## Kill writers, followers and replays 200 times at random moments, then verify
-	EVENTFOLD_KILLS=200 $(BIN)/python -m pytest -q -s -n 0 tests/django/test_killed.py
+	EVENTFOLD_KILLS=200 $(BIN)/python -m pytest -q -s -n 0 tests/django/test_killed.py tests/django/test_killed_replays.py
 
 lint: build stubs  ## ruff, mypy, clang-format, stubs
 	$(BIN)/ruff check .

@@ -14,51 +14,11 @@ from contextlib import contextmanager
 import pytest
 
 from tests.django.project import Failed, Project
+from tests.django.sold_items import SOLD_ITEMS
 
-MODELS = """
-from eventfold.django import Count, Latest, Max, ReadModel, Sum, on, track
-
-class Sold(Event):
-    item = models.BigIntegerField()
-    price = models.IntegerField()
-
-@track
-class Shelf(models.Model):
-    name = models.CharField(max_length=20)
-
-class Item(ReadModel):
-    item = models.BigIntegerField(primary_key=True)
-    sold = models.IntegerField(default=0)
-    earned = models.IntegerField(default=0)
-    last = models.BigIntegerField(null=True)
-    class Meta:
-        abstract = True
-
-class Inline(Item):
-    class Projection:
-        key = "item"
-        sold = Count(Sold)
-        earned = Sum(Sold, "price")
-        last = Max(Sold, "position")
-
-class Native(Item):
-    class Projection:
-        lifecycle = "async"
-        key = "item"
-        sold = Count(Sold)
-        earned = Sum(Sold, "price")
-        last = Max(Sold, "position")
-
-class Handled(Item):
-    class Projection:
-        lifecycle = "async"
-        key = "item"
-        @on(Sold)
-        def sells(row, event):
-            row.sold += 1
-            row.earned += event.price
-            row.last = event.position
-
+MODELS = (
+    SOLD_ITEMS
+    + """
 class Shelves(ReadModel):
     key = models.BigIntegerField(primary_key=True)
     name = models.CharField(max_length=20, null=True)
@@ -68,6 +28,7 @@ class Shelves(ReadModel):
         name = Latest(("shop.ShelfCreated", "new_name"), ("shop.ShelfChanged", "new_name"))
         delete_on = "shop.ShelfDeleted"
 """
+)
 LATER = """
 class Later(Item):
     class Projection:
@@ -75,6 +36,7 @@ class Later(Item):
         key = "item"
         sold = Count(Sold)
         earned = Sum(Sold, "price")
+        weight = Sum(Sold, "weight")
         last = Max(Sold, "position")
 """
 # Writes until it is told to stop: events one by one and in bulk, and a tracked table.

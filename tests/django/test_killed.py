@@ -5,68 +5,21 @@
 
 import os
 import random
-import signal
-import subprocess
 import time
 
 import pytest
 
 from tests.django.project import Project
+from tests.django.sold_items import SOLD_ITEMS
+from tests.django.starter import Starter
 
 KILLS = int(os.environ.get("EVENTFOLD_KILLS", "30"))
 
-MODELS = """
-from django.db.models import F
-from eventfold.django import Count, Latest, Max, ReadModel, Sum, on, projector, track
-
-class Sold(Event):
-    item = models.BigIntegerField()
-    price = models.IntegerField()
-    weight = models.FloatField()
-
+MODELS = (
+    SOLD_ITEMS
+    + """
 class Old(Event):
     item = models.BigIntegerField()
-
-@track
-class Shelf(models.Model):
-    name = models.CharField(max_length=20)
-
-class Item(ReadModel):
-    item = models.BigIntegerField(primary_key=True)
-    sold = models.IntegerField(default=0)
-    earned = models.IntegerField(default=0)
-    weight = models.FloatField(default=0)
-    last = models.BigIntegerField(null=True)
-    class Meta:
-        abstract = True
-
-class Inline(Item):
-    class Projection:
-        key = "item"
-        sold = Count(Sold)
-        earned = Sum(Sold, "price")
-        weight = Sum(Sold, "weight")
-        last = Max(Sold, "position")
-
-class Native(Item):
-    class Projection:
-        lifecycle = "async"
-        key = "item"
-        sold = Count(Sold)
-        earned = Sum(Sold, "price")
-        weight = Sum(Sold, "weight")
-        last = Max(Sold, "position")
-
-class Handled(Item):
-    class Projection:
-        lifecycle = "async"
-        key = "item"
-        @on(Sold)
-        def sells(row, event):
-            row.sold += 1
-            row.earned += event.price
-            row.weight += event.weight
-            row.last = event.position
 
 class Seen(ReadModel):
     position = models.BigIntegerField(primary_key=True)
@@ -103,11 +56,10 @@ def count(event):
     Projected.objects.get_or_create(item=event.item)
     Projected.objects.filter(item=event.item).update(times=F("times") + 1)
 """
+)
 
-# Forks a process for each name it is told, before Django has opened any connection, so that a kill meets the work and
-# not the imports; tells its number, and by what it ended.
-STARTER = """
-    import os, random, sys, time
+FUNCTIONS = """
+    import os, random, time
     from django.core.management import call_command
     from django.db import connection, transaction
     from shop.models import *
@@ -122,7 +74,8 @@ STARTER = """
                 for sql in damage:
                     cursor.execute(sql)
             for models in (["shop.Folded", "shop.Projected"], []):
-                call_command("events", "replay", *models, threads=random.choice([1, 2, 3]), verbosity=0)
+                call_command("events", "replay", *models, threads=random.choice([1, 2, 3]), verbosity=0,
+                             save_every=random.choice([0, 10]), batch=random.choice([30, None]))
 
     def write():
         acknowledged = os.open("acknowledged", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -138,44 +91,7 @@ STARTER = """
                 Shelf.objects.filter(pk=random.randrange(9)).delete()
             os.write(acknowledged, "".join(f"{event.position}\\n" for event in events).encode())
             time.sleep(0.002)
-
-    for line in sys.stdin:
-        name = line.strip()
-        if name.isdecimal():
-            print(os.waitstatus_to_exitcode(os.waitpid(int(name), 0)[1]), flush=True)
-            continue
-        child = os.fork()
-        if child == 0:
-            os.dup2(2, 1)
-            random.seed()
-            try:
-                globals()[name]()
-            except BaseException:
-                import traceback
-                traceback.print_exc()
-            os._exit(1)
-        print(child, flush=True)
 """
-
-
-class Starter:
-    def __init__(self, project: Project) -> None:
-        self._process: subprocess.Popen[str] = project.start(STARTER)
-
-    def _ask(self, line: object) -> int:
-        self._process.stdin.write(f"{line}\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
-
-    def start(self, name: str) -> int:
-        return self._ask(name)
-
-    def kill(self, pid: int) -> None:
-        os.kill(pid, signal.SIGKILL)
-        assert self._ask(pid) == -signal.SIGKILL, "it had ended before, see above"
-
-    def end(self) -> None:
-        self._process.communicate(timeout=60)
 
 
 @pytest.fixture
@@ -201,7 +117,7 @@ def test_whatever_is_killed_every_read_model_is_right_and_no_event_is_seen_twice
     moments = random.Random(seed)
     whole = project.rows("SELECT * FROM shop_folded ORDER BY item")
     damaged = [(item, -1) for item, _ in whole]
-    starter = Starter(project)
+    starter = Starter(project, FUNCTIONS)
     running = {name: starter.start(name) for name in ("follow", "replay", "write")}
     replayed = set()
     for number in range(KILLS):
