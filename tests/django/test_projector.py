@@ -1,13 +1,16 @@
 """Functions that keep a read model by hand: called for new events, and again, in order, by a replay."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.management import CommandError
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.db.models.signals import post_save
 from django.test import override_settings
 
 from eventfold.django import projector, projectors
+from eventfold.django.projector_replay import ProjectorReplay
 from eventfold.django.replay import replay
 from eventfold.errors import ProjectionError
 from tests.django.shelves.events import Noted, Stored, Taken
@@ -29,6 +32,19 @@ def declared(monkeypatch):
             post_save.disconnect(each.receive, sender=label)
 
 
+def elsewhere(function):
+    """Run a function in another thread, and so on another connection."""
+
+    def run():
+        try:
+            return function()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result()
+
+
 def temporary_tables():
     with connection.cursor() as cursor:
         cursor.execute("SELECT name FROM sqlite_temp_master WHERE type = 'table'")
@@ -44,6 +60,26 @@ def test_it_is_called_for_new_events_and_rolls_back_with_them(alias):
     assert rows(Author, alias) == [("bob", 7, 2), ("eve", 11, 1)]
     assert rows(Word, alias) == [("bob", 7), ("eve", 11)]
     assert rows(Longest, alias) == [("eve", 11)]
+
+
+@on_disk
+def test_what_was_appended_meanwhile_is_mostly_taken_in_without_the_lock(declared):
+    locked = []
+
+    @projector("shelves.Noted", reads="shelves.Author")
+    def note(event, using):
+        locked.append(connection.in_atomic_block)
+
+    given_some_events()
+    labels, keepers = projectors.kept_together("shelves.Author")
+    assert labels == ["shelves.Author"]
+    with ProjectorReplay([Author], keepers, connection, None) as replaying:
+        replaying.scan()
+        elsewhere(lambda: [Noted.objects.create(author="bob", words=number) for number in range(50)])
+        locked.clear()
+        replaying.write()
+    assert locked == [False] * 50
+    assert rows(Author) == [("bob", 7 + sum(range(50)), 52), ("eve", 11, 1)]
 
 
 @both

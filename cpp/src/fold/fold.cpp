@@ -187,10 +187,10 @@ class Fold::Impl {
     }
   }
 
-  void restore(std::span<const CellView> key, std::span<const CellView> columns) {
+  [[gnu::noinline]] void restore(std::span<const CellView> key, std::span<const CellView> columns) {
     const Arena::Use use(table.arena());
-    bool inserted = false;
-    const std::uint32_t row = table.find_or_insert(key, Table::hash(key), inserted);
+    std::ranges::copy(key, key_.begin());
+    const std::uint32_t row = row_of_key(Table::hash(key_));
     for (std::size_t column = 0; column < columns.size(); ++column) {
       load(spec->columns[column], table.column(row, column), columns[column]);
     }

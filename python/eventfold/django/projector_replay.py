@@ -25,6 +25,8 @@ from eventfold.errors import EventfoldError, ProjectionError, WrongLog
 
 _BATCH = 1000
 _PAUSE = 0.1  # seconds between two calls of progress
+_ROUNDS = 5  # each is shorter than the one before, unless appends are faster than projectors
+_FEW = 20  # events that may as well be taken in with the lock held
 _WRITE_CHECKPOINT = """
     INSERT INTO eventfold_read_model (name, spec_hash, log_id, epoch, position, due)
     SELECT %s, %s, log_id, epoch, head, 0 FROM eventfold_head WHERE true
@@ -121,6 +123,7 @@ class ProjectorReplay:
 
         Return the head, and for each model rows inserted, updated, deleted and how many there are.
         """
+        self._come_near()
         with ImmediateAtomic(self._connection.alias):
             head = self._check_log("replay")
             self._catch_up(head)
@@ -136,6 +139,17 @@ class ProjectorReplay:
         if self._progress is not None:
             self._progress(head, head)
         return head, written
+
+    def _come_near(self) -> None:
+        """Call the projectors for what was appended since, while others write: little is left for the lock."""
+        if self._connection.in_atomic_block:
+            return
+        for _ in range(_ROUNDS):
+            head = self._check_log("replay")
+            if head - self._scanned["head"] <= _FEW:
+                return
+            self._caller.run(self._scanned["head"], head)
+            self._scanned["head"] = head
 
     def _catch_up(self, until: int) -> None:
         self._caller.run(self._scanned["head"], until)
