@@ -10,7 +10,7 @@ namespace eventfold {
 
 namespace {
 
-constexpr std::size_t kPartBytes = 512 * 1024;
+constexpr std::size_t kPartBytes = 256 * 1024;
 constexpr char kEndOfRow = '\n';  // a row without key and columns is not nothing
 
 void add_number(std::string& bytes, std::uint64_t number) {

@@ -12,7 +12,7 @@ namespace eventfold {
 // or its projection left out here: then a replay begins at the first event.
 bool rows_are_all(const ProjectionSpec& spec);
 
-// Writes the rows that are there into parts of about half a megabyte.
+// Writes the rows that are there into parts of about a quarter of a megabyte: some milliseconds of a transaction.
 class RowsToSave {
  public:
   explicit RowsToSave(const Fold& fold) : fold_(fold) {}

@@ -14,7 +14,7 @@ from eventfold.django.saved_replays import Saving
 from eventfold.errors import CorruptLog
 
 _ROWS = 1000  # that are read or written at once
-_PART = 500_000  # letters that are written in one transaction
+_PART = 250_000  # letters that are written in one transaction
 _MOST_OF_THE_TIME = 20  # the part of it that saving may take
 
 
