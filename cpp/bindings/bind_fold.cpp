@@ -54,7 +54,11 @@ py::tuple difference_of(const ProjectionSpec& spec, const Difference& difference
     columns[py::str(spec.columns[each.column].column)] =
         py::make_tuple(to_python(each.in_log), to_python(each.in_table));
   }
-  return py::make_tuple(kWhat[static_cast<std::size_t>(difference.what)], key, columns);
+  py::dict values;
+  for (const Difference::Values& each : difference.values) {
+    values[py::str(each.column)] = py::make_tuple(each.missing, each.extra);
+  }
+  return py::make_tuple(kWhat[static_cast<std::size_t>(difference.what)], key, columns, values);
 }
 
 // Holds the log's handle, which a replay refers to.

@@ -22,7 +22,7 @@ from eventfold.errors import (
 from eventfold.event_log import ANY, NO_STREAM, STREAM_EXISTS, EventLog
 from eventfold.events import NewEvent, RecordedEvent
 from eventfold.expressions import Coalesce, Each, Extract, F, NullIf, StreamCategory, StreamName, Value
-from eventfold.projection import Count, First, KeyOf, Latest, Max, Min, Sum, Trunc
+from eventfold.projection import Count, CountDistinct, First, KeyOf, Latest, Max, Min, Sum, Trunc
 from eventfold.where import Filtered, Where
 
 __version__ = "0.1.0"
@@ -37,6 +37,7 @@ __all__ = [
     "ConcurrencyError",
     "CorruptLog",
     "Count",
+    "CountDistinct",
     "DatabaseError",
     "Each",
     "EventLog",

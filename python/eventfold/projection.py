@@ -158,26 +158,35 @@ class Operation:
 class Count(Operation):
     """How many events of these types there were: `Count(BookBorrowed)`; of all types of an app: `Count("books.*")`.
 
-    Raises TypeError for `distinct=True`, which says how to keep the number of different values.
+    With `distinct=True` it is a CountDistinct: `Count(BookBorrowed, "borrowed_by", distinct=True)`.
     """
 
     op = "count"
     default = 0
     kind = "integer"
 
+    def __new__(cls, *sources: Any, distinct: bool = False, **more: Any) -> Any:
+        return CountDistinct(*sources, **more) if distinct else super().__new__(cls)
+
     def __init__(self, *sources: Any, distinct: bool = False, **more: Any) -> None:
-        if distinct:
-            raise TypeError(
-                "Count cannot be distinct, since a number does not tell which values it has seen. Keep the values, and "
-                'take their number: values = ArrayAgg(E, "field", distinct=True, limit=1000) in a JSONField, and a '
-                'GeneratedField of Func("values", function="json_array_length"). Where a row has many thousands of '
-                'them, make a read model of the pairs, key = ("book", "field"), and count its rows'
-            )
         super().__init__(*sources, **more)
 
     @classmethod
     def _read(cls, sources: tuple[Any, ...]) -> list[Term]:
         return [(source, None, 1) for source in sources]
+
+
+class CountDistinct(Operation):
+    """How many different values a field has had: `CountDistinct(BookBorrowed, "borrowed_by")`; null counts as nothing.
+
+    The values are those of one set, whatever type they come from: `CountDistinct((Lent, "reader"), (Sold, "buyer"))`.
+    As in SQL, 1, 1.0 and true are one value, and texts are compared byte by byte. A read model keeps them in a table
+    beside its rows, so that their number has no limit.
+    """
+
+    op = "distinct"
+    default = 0
+    kind = "integer"
 
 
 class Sum(Operation):

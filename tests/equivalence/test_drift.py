@@ -76,7 +76,7 @@ def described(differences: list[Any]) -> list[Any]:
             tuple(map(comparable, key.values())),
             tuple((name, comparable(old), comparable(new)) for name, (old, new) in columns.items()),
         )
-        for what, key, columns in differences
+        for what, key, columns, _ in differences
     ]
 
 

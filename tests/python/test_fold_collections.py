@@ -6,7 +6,20 @@ from typing import Any
 
 import pytest
 
-from eventfold import ArrayAgg, Avg, Count, EventLog, Filtered, Histogram, NewEvent, ProjectionError, Top, Trunc, Where
+from eventfold import (
+    ArrayAgg,
+    Avg,
+    Count,
+    CountDistinct,
+    EventLog,
+    Filtered,
+    Histogram,
+    NewEvent,
+    ProjectionError,
+    Top,
+    Trunc,
+    Where,
+)
 
 
 @pytest.fixture
@@ -91,8 +104,16 @@ def test_a_set_of_very_many_values_has_the_least(log: EventLog) -> None:
     assert log.fold("book", {"least": least})[7] == (sorted(set(numbers))[:1000],)
 
 
-def test_what_a_number_cannot_tell_is_refused_with_the_way_to_keep_it() -> None:
-    with pytest.raises(TypeError, match=r"ArrayAgg.*distinct=True"):
-        Count("Rated", "stars", distinct=True)
+def test_a_column_is_a_number_of_different_values(log: EventLog) -> None:
+    rate(log, (7, "bob", 5), (7, "ann", 5.0), (7, "bob", None), (7, "eve", "5"), (8, "eve", True))
+    columns = {
+        "readers": Count("Rated", "by", distinct=True),
+        "stars": CountDistinct("Rated", "stars"),
+        "others": CountDistinct("Rated", "by", filter=~Where(by="bob")),
+    }
+    assert log.fold("book", columns).to_dict() == {7: (3, 2, 2), 8: (1, 1, 1)}
+
+
+def test_an_average_is_refused_with_the_way_to_keep_it() -> None:
     with pytest.raises(TypeError, match=r'Sum\(E, "field"\)'):
         Avg("Rated", "stars")

@@ -20,8 +20,21 @@
 
 namespace eventfold {
 
-enum class Operation : std::uint8_t { count, sum, min, max, first, latest, handler, list, set, histogram, top };
-// Whether its column holds many values, as JSON.
+enum class Operation : std::uint8_t {
+  count,
+  sum,
+  min,
+  max,
+  first,
+  latest,
+  handler,
+  list,
+  set,
+  histogram,
+  top,
+  distinct
+};
+// Whether it keeps many values: as JSON in its column, or, of `distinct`, in a side table, with their number in it.
 constexpr bool is_collection(Operation operation) { return operation >= Operation::list; }
 
 // What a cell holds. The first five are database values; a boolean is stored as 0 or 1, a number beyond 64 bits and a
@@ -190,6 +203,7 @@ struct ProjectionSpec {
   bool batched = false;               // with many events at once
   std::vector<EventSpec> events;
   bool local_time = false;  // "created" in the process's time zone instead of UTC
+  bool temporary = false;   // what is kept beside its rows is in a temporary table, as the rows are
 
   // Throws ProjectionError for anything that is not such a specification.
   static ProjectionSpec from_json(std::string_view json);
@@ -203,6 +217,8 @@ struct ProjectionSpec {
   bool uses(std::string_view pseudo_field) const;
   // Whether the name of an event's stream matters.
   bool uses_stream() const;
+  // Whether some column is a number of different values, which are kept beside the rows.
+  bool keeps_members() const;
   // Whether it is worth trying to fold ranges of positions apart: no handler, and no sum of floats, whose last bit
   // depends on the order.
   bool mergeable() const;
@@ -256,6 +272,10 @@ class Fold {
   // Finds the stored row of a key: false if there is none, else its columns, whose bytes must live until the next call.
   using Loader = std::function<bool(std::span<const CellView> key, std::vector<CellView>& columns)>;
 
+  // Whether the stored row of a key counted a value in a column of different values; as such a column has it: 1.0 and
+  // true are 1.
+  using MemberLoader = std::function<bool(std::span<const CellView> key, std::size_t column, const CellView& value)>;
+
   // `relative`: the start is not known, so that this is to be merged into the fold of what came before.
   explicit Fold(std::shared_ptr<const ProjectionSpec> spec, bool relative = false);
   Fold(Fold&&) noexcept;
@@ -264,6 +284,7 @@ class Fold {
 
   void set_handler(Handler handler);
   void set_loader(Loader loader);
+  void set_member_loader(MemberLoader loader);
 
   // Whether the projection reads this type.
   bool wants(std::string_view type) const;
@@ -308,6 +329,13 @@ class Fold {
   // is asked for, so not from several threads at once).
   CellView column(std::size_t row, std::size_t column) const;
   std::optional<std::size_t> find(std::span<const CellView> key) const;
+  // The values that a column of different values counts; of a loaded row, those that came since, unless those that
+  // were stored count no more.
+  void visit_members(std::size_t row, std::size_t column,
+                     const std::function<void(const CellView& value)>& visit) const;
+  std::size_t members(std::size_t row, std::size_t column) const;
+  bool has_member(std::size_t row, std::size_t column, const CellView& value) const;
+  bool forgets_members(std::size_t row, std::size_t column) const;
   // Whether any event was of this key, be its row there or not.
   bool knows(std::span<const CellView> key) const;
 

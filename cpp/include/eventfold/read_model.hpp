@@ -102,9 +102,17 @@ struct Difference {
     OwnedCell in_log;        // both as the database stores them
     OwnedCell in_table;
   };
+  // What is kept beside a column of different values: how many of those in the log are not there, and how many are
+  // there that no event said.
+  struct Values {
+    std::string column;
+    std::size_t missing = 0;
+    std::size_t extra = 0;
+  };
   What what = What::changed;
-  std::vector<OwnedCell> key;
+  std::vector<OwnedCell> key;   // nulls: what is kept beside the rows is of no key at all
   std::vector<Column> columns;  // of a changed row, those that differ
+  std::vector<Values> values;
 };
 
 // The key of a row, a cell for each part.

@@ -13,6 +13,7 @@
 #include "eventfold/error.hpp"
 #include "eventfold/json.hpp"
 #include "fold/cell.hpp"
+#include "fold/distinct.hpp"
 #include "fold/hash_index.hpp"
 #include "fold/operations.hpp"
 #include "fold/table.hpp"
@@ -409,6 +410,8 @@ std::unique_ptr<Collection> Collection::empty(const ColumnSpec& column) {
       return std::make_unique<Set>(column.limit);
     case Operation::top:
       return std::make_unique<Top>(column.limit, column.labelled);
+    case Operation::distinct:
+      return std::make_unique<Distinct>(0);
     default:
       return std::make_unique<Histogram>();
   }

@@ -26,6 +26,9 @@ class Collection {
   Collection& operator=(const Collection&) = delete;
   virtual ~Collection() = default;
 
+  // What its column stores.
+  virtual CellView value() const { return CellView(CellType::json, text()); }
+
   // Null for a text that is no such collection.
   static std::unique_ptr<Collection> from_json(const ColumnSpec& column, std::string_view text);
   static std::unique_ptr<Collection> empty(const ColumnSpec& column);

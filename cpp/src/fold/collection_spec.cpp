@@ -21,6 +21,13 @@ std::string name_of(Kind kind) { return std::string(kKindNames[static_cast<std::
 }  // namespace
 
 void read_collection(simdjson::dom::element item, ColumnSpec& column) {
+  if (column.operation == Operation::distinct) {
+    const bool number = column.kind == Kind::integer || column.kind == Kind::real || column.kind == Kind::decimal;
+    if (!number && column.kind != Kind::any) {
+      refuse(column, "counts different values, and must be a number, not of the kind " + name_of(column.kind));
+    }
+    return;
+  }
   if (column.kind != Kind::json && column.kind != Kind::any) {
     refuse(column, "holds many values, and must be of the kind json, not " + name_of(column.kind));
   }
@@ -44,11 +51,19 @@ void read_label(simdjson::dom::element options, const ColumnSpec& column, Column
 
 void check_collection(const ProjectionSpec& spec, const ColumnSpec& column) {
   const bool compares = column.operation != Operation::list;
+  const bool distinct = column.operation == Operation::distinct;
+  const auto of_bytes = [&](const ColumnSpec::Source& source) {
+    return spec.kind_of(source.type, source.field) == Kind::binary;
+  };
+  if (distinct && std::any_of(column.from.begin(), column.from.end(), of_bytes) &&
+      !std::all_of(column.from.begin(), column.from.end(), of_bytes)) {
+    refuse(column, "compares bytes with other values");
+  }
   for (const auto& source : column.from) {
     const Kind kind = spec.kind_of(source.type, source.field);
     const std::string field = "\"" + source.field + "\" of the event " + source.type;
     if (source.field.empty()) refuse(column, "takes no field of the event " + source.type);
-    if (kind == Kind::binary) refuse(column, "takes " + field + ", whose bytes cannot stand in JSON");
+    if (kind == Kind::binary && !distinct) refuse(column, "takes " + field + ", whose bytes cannot stand in JSON");
     if (compares && kind == Kind::json) refuse(column, "compares " + field + ", which may be a list or an object");
     const bool moment =
         kind == Kind::any || kind == Kind::datetime || (kind == Kind::date && column.bucket != Bucket::hour);

@@ -8,6 +8,7 @@
 #include "eventfold/projection.hpp"
 #include "fold/bucket.hpp"
 #include "fold/created.hpp"
+#include "fold/distinct.hpp"
 #include "fold/gather.hpp"
 #include "fold/handled.hpp"
 #include "fold/json_path.hpp"
@@ -208,6 +209,7 @@ class Fold::Impl {
     alive = 0;
     handler = nullptr;
     loader = nullptr;
+    member_loader = nullptr;
   }
 
   std::shared_ptr<const ProjectionSpec> spec;
@@ -216,6 +218,7 @@ class Fold::Impl {
   std::vector<Plan> plans;
   Handler handler;
   Loader loader;
+  MemberLoader member_loader;
   std::size_t alive = 0;
 
  private:
@@ -263,8 +266,22 @@ class Fold::Impl {
       if (column.bucket != Bucket::none && there) {
         item.value = span_of(column, item.value);
       }
-      gather(column, table.column(row, each.column), item);
+      if (column.operation == Operation::distinct) {
+        count_in(row, each.column, item.value);
+      } else {
+        gather(column, table.column(row, each.column), item);
+      }
     }
+  }
+
+  void count_in(std::uint32_t row, std::size_t number, const CellView& value) {
+    Cell& cell = table.column(row, number);
+    const bool is_stored = member_loader && (table.state(row) & Cell::row_loaded) && !(cell.flags & Cell::absolute);
+    if (!is_stored) return count_different(spec->columns[number], cell, value, nullptr);
+    const std::function<bool(const CellView&)> stored = [&](const CellView& wanted) {
+      return member_loader(key_, number, wanted);
+    };
+    count_different(spec->columns[number], cell, value, &stored);
   }
 
   CellView span_of(const ColumnSpec& column, const CellView& moment) {
@@ -594,6 +611,12 @@ namespace {
 
 // What was given out is kept as it is when it comes back: its bytes may be the collection's own.
 void take_back(const ColumnSpec& column, Cell& cell, const CellView& value) {
+  if (column.operation == Operation::distinct) {
+    const CellView number = stored(column, cell);
+    if (as_key(value) == as_key(number)) return;
+    throw ProjectionError("the column \"" + column.column +
+                          "\" is a number of different values, which an @on method cannot set");
+  }
   const Collection* const collection = cell.collection();
   if (collection != nullptr && value.type == CellType::json && value.view() == collection->text()) return;
   load(column, cell, value);
@@ -668,6 +691,7 @@ Fold::~Fold() = default;
 
 void Fold::set_handler(Handler handler) { impl_->handler = std::move(handler); }
 void Fold::set_loader(Loader loader) { impl_->loader = std::move(loader); }
+void Fold::set_member_loader(MemberLoader loader) { impl_->member_loader = std::move(loader); }
 
 int Fold::plan_of(std::string_view type) const {
   for (std::size_t index = 0; index < impl_->plans.size(); ++index) {
@@ -715,6 +739,25 @@ std::optional<std::size_t> Fold::find(std::span<const CellView> key) const {
   const std::uint32_t row = impl_->table.find(key);
   if (row == Table::kNone || !alive(row)) return std::nullopt;
   return row;
+}
+
+void Fold::visit_members(std::size_t row, std::size_t column,
+                         const std::function<void(const CellView& value)>& visit) const {
+  if (const Distinct* values = distinct_of(impl_->table.column(row, column))) values->visit_counted(visit);
+}
+
+std::size_t Fold::members(std::size_t row, std::size_t column) const {
+  const Distinct* const values = distinct_of(impl_->table.column(row, column));
+  return values ? values->counted() : 0;
+}
+
+bool Fold::has_member(std::size_t row, std::size_t column, const CellView& value) const {
+  const Distinct* const values = distinct_of(impl_->table.column(row, column));
+  return values != nullptr && values->has(Distinct::canonical(value));
+}
+
+bool Fold::forgets_members(std::size_t row, std::size_t column) const {
+  return !loaded(row) || (impl_->table.column(row, column).flags & Cell::absolute);
 }
 
 }  // namespace eventfold

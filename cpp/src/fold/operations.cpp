@@ -118,6 +118,7 @@ void combine(const ColumnSpec& column, Cell& cell, const CellView& value, bool r
     case Operation::set:
     case Operation::histogram:
     case Operation::top:
+    case Operation::distinct:
       return;
   }
 }
@@ -132,7 +133,7 @@ CellView stored(const ColumnSpec& column, const CellView& cell) {
 }
 
 CellView stored(const ColumnSpec& column, const Cell& cell) {
-  if (const Collection* const collection = cell.collection()) return CellView(CellType::json, collection->text());
+  if (const Collection* const collection = cell.collection()) return collection->value();
   return stored(column, cell.view());
 }
 

@@ -45,7 +45,7 @@ int places_of(element parent) {
 }
 
 constexpr std::string_view kOperations[] = {"count",   "sum",  "min", "max",       "first", "latest",
-                                            "handler", "list", "set", "histogram", "top"};
+                                            "handler", "list", "set", "histogram", "top",   "distinct"};
 
 Operation operation_of(element parent) {
   const auto name = need<std::string_view>(parent, "op");
@@ -428,6 +428,7 @@ ProjectionSpec ProjectionSpec::from_json(std::string_view json) {
   spec.handlers = texts_of(root, "handlers");
   spec.batched = flag_of(root, "batched");
   spec.local_time = flag_of(root, "local_time");
+  spec.temporary = flag_of(root, "temporary");
   for (auto [type, fields] : need<object>(root, "events")) {
     object members;
     if (fields.get(members) != simdjson::SUCCESS) refuse("\"events\" must give an object for each type");
@@ -514,6 +515,11 @@ bool ProjectionSpec::uses_stream() const {
     }
   }
   return uses;
+}
+
+bool ProjectionSpec::keeps_members() const {
+  return std::any_of(columns.begin(), columns.end(),
+                     [](const ColumnSpec& column) { return column.operation == Operation::distinct; });
 }
 
 bool ProjectionSpec::mergeable() const {

@@ -1,12 +1,14 @@
 #include "read_model/diff.hpp"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <set>
 #include <span>
 
 #include "eventfold/error.hpp"
 #include "fold/operations.hpp"
+#include "read_model/member_diff.hpp"
 #include "read_model/row_writer.hpp"
 #include "read_model/table_sql.hpp"
 
@@ -14,19 +16,13 @@ namespace eventfold {
 
 namespace {
 
-bool same(Kind kind, const CellView& folded, const Value& live) {
-  const Value value = value_of(kind, folded);
-  if (value == live) return true;
-  // NUMERIC affinity stores a whole number as an integer, REAL gives it back as a double
-  const auto same_number = [](const Value& whole, const Value& number) {
-    return whole.type == ValueType::integer && number.type == ValueType::real && number.real >= -0x1p63 &&
-           number.real < 0x1p63 && static_cast<std::int64_t>(number.real) == whole.integer &&
-           static_cast<double>(whole.integer) == number.real;
-  };
-  return same_number(value, live) || same_number(live, value);
-}
-
 OwnedCell owned(const CellView& cell) { return {cell, std::string(cell.view())}; }
+
+RowKey owned_key(std::span<const CellView> parts) {
+  RowKey key;
+  for (const CellView& part : parts) key.push_back(owned(part));
+  return key;
+}
 
 // Told of each live row that is not as the fold has it, while the table is read.
 class Differences {
@@ -58,7 +54,7 @@ class Comparison : public RowVisitor {
     seen_[*found] = true;
     const std::span<const Value> live = columns.subspan(key_.size());
     for (std::size_t column = 0; column < spec.columns.size(); ++column) {
-      if (!same(spec.columns[column].kind, fold_.column(*found, column), live[column])) {
+      if (!same_as_stored(spec.columns[column].kind, fold_.column(*found, column), live[column])) {
         return differences_.changed(*found, column, live);
       }
     }
@@ -82,10 +78,7 @@ class Comparison : public RowVisitor {
 class ToWrite : public Differences {
  public:
   void changed(std::size_t row, std::size_t, std::span<const Value>) override { update.push_back(row); }
-  void extra(std::span<const CellView> key) override {
-    std::vector<OwnedCell>& parts = remove.emplace_back();
-    for (const CellView& part : key) parts.push_back(owned(part));
-  }
+  void extra(std::span<const CellView> key) override { remove.push_back(owned_key(key)); }
   // All go, and one is written anew.
   void doubled(std::size_t, std::span<const CellView> key) override { extra(key); }
 
@@ -94,9 +87,11 @@ class ToWrite : public Differences {
 };
 
 // How many there are, and the first of them.
-class Report : public Differences {
+class Report : public Differences, public MemberDifferences {
  public:
-  Report(const Fold& fold, std::size_t limit) : fold_(fold), limit_(limit) {}
+  Report(const Fold& fold, std::size_t limit) : fold_(fold), limit_(limit) {
+    if (fold.spec().keeps_members()) differs_.resize(fold.slots());
+  }
 
   void changed(std::size_t row, std::size_t first, std::span<const Value> columns) override {
     ++compared.changed;
@@ -121,6 +116,28 @@ class Report : public Differences {
   }
   bool full() const { return compared.first.size() >= limit_; }
 
+  void stray(const Value&, std::span<const CellView> parts) override { strays.push_back(owned_key(parts)); }
+  void extra(std::size_t row, const Value&, std::string_view column, const Value&) override {
+    if (Difference::Values* values = values_of(row, column)) ++values->extra;
+  }
+  void missing(std::size_t row, std::size_t column, std::size_t number) override {
+    Difference::Values* const values = values_of(row, fold_.spec().columns[column].column);
+    if (values != nullptr) values->missing += number;
+  }
+  // Nothing is told of what is kept beside this row: it is missing itself.
+  void set_aside(std::size_t row) { differs_[row] = true; }
+  // What is kept of a row that neither the log nor the table has.
+  void left_behind(const RowKey& key) {
+    ++compared.extra;
+    if (full()) return;
+    Difference& found = compared.first.emplace_back();
+    found.what = Difference::What::extra;
+    found.key = key;
+    found.key.resize(fold_.spec().key.size());
+  }
+
+  std::vector<RowKey> strays;
+
   Compared compared;
 
  private:
@@ -129,8 +146,24 @@ class Report : public Differences {
     return owned(cell_of(Kind::any, value_of(kind, cell)));
   }
 
+  // Of a row that is there once, as one that has changed. Null: it is not among the first ones.
+  Difference::Values* values_of(std::size_t row, std::string_view column) {
+    if (!differs_[row]) {
+      ++compared.changed;
+      add(Difference::What::changed, row);
+    }
+    const auto number = numbers_.find(row);
+    if (number == numbers_.end() || compared.first[number->second].what != Difference::What::changed) return nullptr;
+    auto& all = compared.first[number->second].values;
+    const auto found = std::ranges::find(all, column, &Difference::Values::column);
+    if (found != all.end()) return &*found;
+    return &all.emplace_back(Difference::Values{std::string(column), 0, 0});
+  }
+
   Difference* add(Difference::What what, std::size_t row) {
+    if (!differs_.empty()) differs_[row] = true;
     if (full()) return nullptr;
+    if (!differs_.empty()) numbers_[row] = compared.first.size();
     Difference& found = compared.first.emplace_back();
     found.what = what;
     for (std::size_t part = 0; part < fold_.spec().key.size(); ++part) {
@@ -143,13 +176,15 @@ class Report : public Differences {
     for (std::size_t column = first; column < columns.size(); ++column) {
       const Kind kind = columns[column].kind;
       const CellView folded = fold_.column(row, column);
-      if (same(kind, folded, live[column])) continue;
+      if (same_as_stored(kind, folded, live[column])) continue;
       found.columns.push_back({column, as_stored(kind, folded), owned(cell_of(Kind::any, live[column]))});
     }
   }
 
   const Fold& fold_;
   std::size_t limit_;
+  std::vector<bool> differs_;                   // by row, where values are kept beside them
+  std::map<std::size_t, std::size_t> numbers_;  // of those rows that are among the first, by row
 };
 
 void read_rows(Connection& connection, const ProjectionSpec& spec, const TableSql& sql, std::span<const RowKey> keys,
@@ -179,6 +214,18 @@ void read_table(Connection& connection, const ProjectionSpec& spec, const TableS
   } catch (const DatabaseError&) {
     rethrow_table_error(spec);
   }
+}
+
+bool has_row(Connection& connection, const ProjectionSpec& spec, const TableSql& sql, const RowKey& key) {
+  if (key.size() != spec.key.size()) return false;
+  Statement& statement = connection.prepare("SELECT 1 " + sql.from + sql.where_key);
+  std::vector<Value> parameters;
+  for (std::size_t part = 0; part < key.size(); ++part) {
+    parameters.push_back(value_of(spec.key[part].kind, key[part].view()));
+  }
+  ResetGuard guard(statement);
+  statement.bind(parameters);
+  return statement.step();
 }
 
 // The rows of a fold that are concerned.
@@ -227,29 +274,37 @@ RowKey key_of(const Fold& fold, std::size_t row) {
 }
 
 // As many keys as are worth looking up one by one.
-class Keys : public Differences {
+class Keys : public Differences, public MemberDifferences {
  public:
   struct TooMany {};
 
   Keys(const Fold& fold, std::size_t most) : fold_(fold), most_(most) {}
 
   void changed(std::size_t row, std::size_t, std::span<const Value>) override { add(key_of(fold_, row)); }
-  void extra(std::span<const CellView> key) override {
-    RowKey parts;
-    for (const CellView& part : key) parts.push_back(owned(part));
-    add(std::move(parts));
-  }
+  void extra(std::span<const CellView> key) override { add(owned_key(key)); }
   void doubled(std::size_t row, std::span<const CellView>) override { add(key_of(fold_, row)); }
   void add(RowKey key) {
     if (keys.size() == most_) throw TooMany();
     keys.push_back(std::move(key));
   }
+  void stray(const Value&, std::span<const CellView> parts) override {
+    if (parts.empty()) throw TooMany();  // it cannot be looked up
+    extra(parts);
+  }
+  void extra(std::size_t row, const Value&, std::string_view, const Value&) override { add_once(row); }
+  void missing(std::size_t row, std::size_t, std::size_t) override { add_once(row); }
 
   std::vector<RowKey> keys;
 
  private:
+  void add_once(std::size_t row) {
+    if (row != last_) add(key_of(fold_, row));
+    last_ = row;
+  }
+
   const Fold& fold_;
   std::size_t most_;
+  std::size_t last_ = SIZE_MAX;
 };
 
 void sort_by_key(const Fold& fold, std::vector<std::size_t>& rows) {
@@ -279,6 +334,15 @@ void update_all(ReadModelWriter& writer, std::span<const std::size_t> rows) {
   for (const std::size_t row : refused) writer.insert(row);
 }
 
+void report_members(Connection& connection, const Fold& fold, const TableSql& sql, const std::span<const RowKey>* keys,
+                    std::span<const std::size_t> missing, Report& report) {
+  for (const std::size_t row : missing) report.set_aside(row);
+  compare_members(connection, fold, keys, report);
+  for (const RowKey& key : report.strays) {
+    if (!has_row(connection, fold.spec(), sql, key)) report.left_behind(key);
+  }
+}
+
 }  // namespace
 
 Compared find_differences(Connection& connection, const Fold& fold, std::size_t limit,
@@ -294,6 +358,7 @@ Compared find_differences(Connection& connection, const Fold& fold, std::size_t 
   for (const std::size_t row : concerned(fold, keys ? &wanted : nullptr)) {
     if (comparison.misses(row)) missing.push_back(row);
   }
+  if (fold.spec().keeps_members()) report_members(connection, fold, sql, keys ? &wanted : nullptr, missing, report);
   if (!report.full()) sort_by_key(fold, missing);
   for (const std::size_t row : missing) report.missing(row);
   report.compared.rows = comparison.rows();
@@ -309,6 +374,7 @@ std::optional<std::vector<RowKey>> find_differing(Connection& connection, const 
     for (std::size_t row = 0; row < fold.slots(); ++row) {
       if (comparison.misses(row)) keys.add(key_of(fold, row));
     }
+    if (fold.spec().keeps_members()) compare_members(connection, fold, nullptr, keys);
   } catch (const Keys::TooMany&) {
     return std::nullopt;
   }
@@ -323,6 +389,17 @@ Written write_difference(Connection& connection, const Fold& fold, const std::sp
   const std::span<const RowKey> wanted(chosen);
   read_table(connection, fold.spec(), sql, keys ? &wanted : nullptr, comparison);
 
+  std::vector<std::size_t> beside;  // rows of which only what is kept beside them differs
+  std::vector<RowKey> strays;
+  if (fold.spec().keeps_members()) {
+    beside = write_members(connection, fold, keys ? &wanted : nullptr, strays);
+    std::vector<bool> updated(fold.slots());
+    for (const std::size_t row : differences.update) updated[row] = true;
+    std::erase_if(
+        beside, [&](std::size_t row) { return updated[row] || comparison.misses(row) || comparison.is_doubled(row); });
+    std::erase_if(strays, [&](const RowKey& key) { return has_row(connection, fold.spec(), sql, key); });
+  }
+
   const std::vector<std::size_t> rows = concerned(fold, keys ? &wanted : nullptr);
   std::vector<std::size_t> missing;
   for (const std::size_t row : rows) {
@@ -336,8 +413,8 @@ Written write_difference(Connection& connection, const Fold& fold, const std::sp
   for (const std::size_t row : missing) writer.insert(row);
 
   Written written;
-  written.deleted = static_cast<std::int64_t>(differences.remove.size());
-  written.updated = static_cast<std::int64_t>(differences.update.size());
+  written.deleted = static_cast<std::int64_t>(differences.remove.size() + strays.size());
+  written.updated = static_cast<std::int64_t>(differences.update.size() + beside.size());
   written.inserted = static_cast<std::int64_t>(missing.size());
   written.rows = static_cast<std::int64_t>(keys ? rows.size() : fold.size());
   return written;

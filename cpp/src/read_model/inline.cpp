@@ -6,6 +6,7 @@
 #include "eventfold/error.hpp"
 #include "eventfold/read_model.hpp"
 #include "read_model/folding_guard.hpp"
+#include "read_model/members.hpp"
 #include "read_model/row_writer.hpp"
 #include "read_model/table_sql.hpp"
 
@@ -98,14 +99,24 @@ bool reads_any(const ProjectionSpec& spec, std::span<const EventView> events) {
 
 class InlineReadModels::Model {
  public:
-  explicit Model(Projection projection) : projection_(std::move(projection)), sql_(*projection_.spec) {}
+  explicit Model(Projection projection) : projection_(std::move(projection)), sql_(*projection_.spec) {
+    if (projection_.spec->keeps_members()) member_sql_.emplace(*projection_.spec);
+  }
 
   const ProjectionSpec& spec() const { return *projection_.spec; }
 
   void appended(Connection& connection, std::span<const EventView> events) {
     Fold fold = take_fold();
+    std::optional<MemberTable> members;
+    if (member_sql_) {
+      members.emplace(connection, spec(), *member_sql_);
+      fold.set_member_loader([&](std::span<const CellView> key, std::size_t column, const CellView& value) {
+        return members->has(key, column, value);
+      });
+    }
     fold_batch(connection, fold, events);
     write_back(connection, fold, sql_);
+    if (members) members->write_back(fold);
     give_back(std::move(fold));
   }
 
@@ -164,6 +175,7 @@ class InlineReadModels::Model {
 
   Projection projection_;
   TableSql sql_;
+  std::optional<MemberSql> member_sql_;
   std::mutex mutex_;
   std::vector<Fold> idle_;
 };

@@ -181,13 +181,11 @@ std::optional<Replay::Ahead> Replay::compare_ahead(std::string_view spec_hash) {
   return Ahead{std::move(*keys), now.head, data_version(connection), kept_from};
 }
 
-std::optional<Written> Replay::write_ahead(const Ahead& ahead, Position until) {
-  Connection& connection = log_.connection();
-  const Fold& fold = *fold_;
-  // what was appended since is folded beside, as by an append: so it is known which rows it is about
-  Fold since(projection_.spec);
-  since.set_handler(projection_.handler);
-  since.set_loader([&](std::span<const CellView> key, std::vector<CellView>& columns) {
+namespace {
+
+// Finds rows in a fold, as if they were stored. The fold lives as long.
+Fold::Loader rows_of(const Fold& fold) {
+  return [&fold](std::span<const CellView> key, std::vector<CellView>& columns) {
     const auto row = fold.find(key);
     if (!row) return false;
     columns.clear();
@@ -195,6 +193,21 @@ std::optional<Written> Replay::write_ahead(const Ahead& ahead, Position until) {
       columns.push_back(fold.column(*row, column));
     }
     return true;
+  };
+}
+
+}  // namespace
+
+std::optional<Written> Replay::write_ahead(const Ahead& ahead, Position until) {
+  Connection& connection = log_.connection();
+  const Fold& fold = *fold_;
+  // what was appended since is folded beside, as by an append: so it is known which rows it is about
+  Fold since(projection_.spec);
+  since.set_handler(projection_.handler);
+  since.set_loader(rows_of(fold));
+  since.set_member_loader([&](std::span<const CellView> key, std::size_t column, const CellView& value) {
+    const auto row = fold.find(key);
+    return row && fold.has_member(*row, column, value);
   });
   fold_range(connection, since, scan_types(connection, *projection_.spec), ahead.head, until);
   std::vector<RowKey> touched;
@@ -218,6 +231,16 @@ std::optional<Written> Replay::write_ahead(const Ahead& ahead, Position until) {
   }
   try {
     Transaction part(connection);
+    if (fold.spec().keeps_members()) {  // values that were counted before are in the whole fold alone
+      touched.insert(touched.end(), others.begin(), others.end());
+      const std::span<const RowKey> wanted(touched);
+      fold_.emplace(take_fold(until));
+      fold_->set_handler(nullptr);
+      Written written = write_difference(connection, *fold_, &wanted);
+      part.commit();
+      written.rows = rows;
+      return written;
+    }
     const std::span<const RowKey> wanted_since(touched);
     const std::span<const RowKey> wanted(others);
     Written written = write_difference(connection, since, &wanted_since);

@@ -79,6 +79,18 @@ Value value_of(Kind kind, const CellView& cell) {
   }
 }
 
+bool same_as_stored(Kind kind, const CellView& folded, const Value& live) {
+  const Value value = value_of(kind, folded);
+  if (value == live) return true;
+  // NUMERIC affinity stores a whole number as an integer, REAL gives it back as a double
+  const auto same_number = [](const Value& whole, const Value& number) {
+    return whole.type == ValueType::integer && number.type == ValueType::real && number.real >= -0x1p63 &&
+           number.real < 0x1p63 && static_cast<std::int64_t>(number.real) == whole.integer &&
+           static_cast<double>(whole.integer) == number.real;
+  };
+  return same_number(value, live) || same_number(live, value);
+}
+
 CellView cell_of(Kind kind, const Value& value) {
   switch (value.type) {
     case ValueType::null:

@@ -25,6 +25,9 @@ Value value_of(Kind kind, const CellView& cell);
 // What was stored, as the fold keeps it; its bytes are the value's.
 CellView cell_of(Kind kind, const Value& value);
 
+// Whether a column holds what a fold has; a whole number may come back as a double, or the other way round.
+bool same_as_stored(Kind kind, const CellView& folded, const Value& live);
+
 // Throws the error that is being handled, as a ProjectionError where it says that the table is missing, or is not as
 // the specification says.
 [[noreturn]] void rethrow_table_error(const ProjectionSpec& spec);

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from eventfold.django.queryset import EventQuerySet as EventQuerySet
     from eventfold.django.reactors import reactor as reactor
     from eventfold.django.read_models import Count as Count
+    from eventfold.django.read_models import CountDistinct as CountDistinct
     from eventfold.django.read_models import Each as Each
     from eventfold.django.read_models import Filtered as Filtered
     from eventfold.django.read_models import First as First
@@ -57,6 +58,7 @@ _MODULES = {
     "Recorded": "recorded",
     "ReadModel": "read_models",
     "Count": "read_models",
+    "CountDistinct": "read_models",
     "Sum": "read_models",
     "Min": "read_models",
     "Max": "read_models",
@@ -100,6 +102,7 @@ __all__ = [  # noqa: RUF022
     "Recorded",
     "ReadModel",
     "Count",
+    "CountDistinct",
     "Sum",
     "Min",
     "Max",

@@ -11,7 +11,7 @@ from eventfold.django.kinds import kind_of
 from eventfold.django.specification import initial_value
 from eventfold.projection import Source
 
-_COMPARED = {"text", "integer", "real", "boolean", "decimal", "date", "time", "datetime", "duration", "uuid", "any"}
+COMPARED = {"text", "integer", "real", "boolean", "decimal", "date", "time", "datetime", "duration", "uuid", "any"}
 _SPANS = {
     "year": {"date", "datetime"},
     "month": {"date", "datetime"},
@@ -34,7 +34,7 @@ def collected_problems(field: Any, operation: Collected, misfit: Misfit) -> Iter
     if initial is not None and not isinstance(json.loads(initial), wanted):
         hint = f"Use default={wanted.__name__}, or none."
         yield f"collects {name} into {field.name!r}, which begins as {initial} and not as a {wanted.__name__}.", hint
-    values = _SPANS[operation.trunc] if operation.trunc else _COMPARED | ({"json"} if operation.op == "list" else set())
+    values = _SPANS[operation.trunc] if operation.trunc else COMPARED | ({"json"} if operation.op == "list" else set())
     for source, source_field in operation.sources:
         assert source_field is not None
         if problem := misfit(source, source_field, values):
@@ -44,5 +44,5 @@ def collected_problems(field: Any, operation: Collected, misfit: Misfit) -> Iter
             yield f"fills {field.name!r}: {problem}.", hint
     if label := getattr(operation, "label", None):
         for source, _ in operation.sources:
-            if problem := misfit(source, label, _COMPARED | {"json"}):
+            if problem := misfit(source, label, COMPARED | {"json"}):
                 yield f"fills {field.name!r}: {problem}.", "The label is another field of the same event."

@@ -36,6 +36,8 @@ class Difference:
     """By column."""
     columns: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     """Of a changed row, by column: what follows from the log, and what the table has, as the database stores them."""
+    values: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Of a column that counts different values: how many of them are not kept, how many are kept that no event said."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ _OPERATIONS = {
     "list": "last {limit} of",
     "set": "different values, the least {limit}, of",
     "histogram": "count of each",
+    "distinct": "number of different values of",
     "top": "greatest {limit} of",
 }
 _SAID = {"column", "kind", "places", "op", "from", "cleared_by", "initial", "limit", "trunc"}
@@ -53,6 +54,9 @@ def _projection(model: Any, alias: str) -> Iterator[str]:
     width = max((len(names[column["column"]]) for column in spec["columns"]), default=0)
     for column in spec["columns"]:
         yield f"  {names[column['column']]:{width}}  {column_in_words(column, bool(spec['handlers']))}"
+    if counting := [names[column["column"]] for column in spec["columns"] if column["op"] == "distinct"]:
+        where = "a temporary table" if spec.get("temporary") else "the table eventfold_distinct"
+        yield f"Kept beside the rows, in {where}: the values that {_and(counting)} count{'s' * (len(counting) == 1)}"
     if spec["delete_on"]:
         yield f"Row deleted by: {_or(_selections(spec['delete_on']))}"
     yield "Events:"

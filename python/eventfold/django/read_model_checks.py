@@ -10,7 +10,7 @@ from django.db import connections, router
 
 from eventfold import _core
 from eventfold.aggregates import Collected
-from eventfold.django.aggregate_checks import collected_problems
+from eventfold.django.aggregate_checks import COMPARED, collected_problems
 from eventfold.django.conditions import compile_conditions
 from eventfold.django.constants import is_event_model
 from eventfold.django.declared import declared_model
@@ -25,7 +25,7 @@ from eventfold.django.replay import is_projected, replayable_models
 from eventfold.django.specification import as_text, column_kind, initial_value, key_names, own_columns, specification
 from eventfold.django.wildcards import labels_like
 from eventfold.errors import InvalidEvent, ProjectionError
-from eventfold.projection import Operation
+from eventfold.projection import CountDistinct, Operation
 
 # What a column may be made of, beside its own kind.
 _TAKES = {"real": {"integer"}, "decimal": {"integer"}}
@@ -152,6 +152,9 @@ def _operation_problems(field: Any, operation: Operation, events: dict[str, Any]
         for problem, hint in collected_problems(field, operation, misfit):
             yield _error(model, problem, hint, 3)
         return
+    if isinstance(operation, CountDistinct):
+        yield from _distinct_problems(field, operation, events)
+        return
     if operation.op == "count":
         if kind not in ("integer", "real", "decimal"):
             yield _error(model, f"counts into {field.name!r}, which is no number.", "Use an IntegerField.", 3)
@@ -172,6 +175,17 @@ def _operation_problems(field: Any, operation: Operation, events: dict[str, Any]
         problem = _misfit(events[label_of(source)], name, takes, field)
         if problem:
             yield _error(model, f"fills {field.name!r}: {problem}.", "The fields must be of one kind.", 3)
+
+
+def _distinct_problems(field: Any, operation: CountDistinct, events: dict[str, Any]) -> Iterator[CheckMessage]:
+    model = field.model
+    if column_kind(field) != "integer":
+        yield _error(model, f"counts different values into {field.name!r}, no integer.", "Use an IntegerField.", 3)
+        return
+    for source, value in operation.sources:
+        if problem := _misfit(events[label_of(source)], value, COMPARED | {"binary"}):
+            hint = "Values are compared: a list or an object of a JSONField cannot be."
+            yield _error(model, f"fills {field.name!r}: {problem}.", hint, 3)
 
 
 def _condition_problems(model: Any, events: dict[str, Any]) -> Iterator[CheckMessage]:

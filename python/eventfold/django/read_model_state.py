@@ -118,7 +118,13 @@ def _store_nothing(model: Any, alias: str) -> None:
     """Forget the rows of a read model that was kept before it became live, and how far they were."""
     connection = connections[alias]
     with ImmediateAtomic(alias), connection.cursor() as cursor:
-        for table in ("eventfold_follower", "eventfold_dead_letter", "eventfold_pace", "eventfold_read_model"):
+        for table in (
+            "eventfold_follower",
+            "eventfold_dead_letter",
+            "eventfold_pace",
+            "eventfold_distinct",
+            "eventfold_read_model",
+        ):
             cursor.execute(f"DELETE FROM {table} WHERE name = %s", [model._meta.label])
         cursor.execute(f"DELETE FROM main.{connection.ops.quote_name(model._meta.db_table)}")
 

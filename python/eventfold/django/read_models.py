@@ -30,6 +30,7 @@ from eventfold.expressions import Each, StreamCategory, StreamName, Value
 from eventfold.projection import (
     UNITS,
     Count,
+    CountDistinct,
     First,
     KeyOf,
     Latest,
@@ -45,6 +46,7 @@ from eventfold.where import Filtered, unfiltered
 
 __all__ = [
     "Count",
+    "CountDistinct",
     "Declaration",
     "Each",
     "Filtered",
@@ -220,6 +222,11 @@ class Declaration:
     def batched(self) -> bool:
         """Whether its method takes many events at once."""
         return any(handler.batched for handler in self.handlers)
+
+    @property
+    def counts_values(self) -> bool:
+        """Whether a column counts different values, which are kept beside the rows."""
+        return any(isinstance(operation, CountDistinct) for operation in self.operations.values())
 
     def labels(self) -> set[str]:
         """Return the labels of all event types that it reads."""

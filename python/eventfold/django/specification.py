@@ -19,7 +19,7 @@ from eventfold.django.read_models import Declaration, label_of
 from eventfold.django.type_fields import TypeFields
 from eventfold.errors import ProjectionError
 from eventfold.expressions import Compiled, describe
-from eventfold.projection import Operation, condition_of
+from eventfold.projection import CountDistinct, Operation, condition_of
 
 
 def column_kind(field: AnyField) -> str:
@@ -79,6 +79,8 @@ def specification(model: Any, connection: BaseDatabaseWrapper, known: Mapping[st
         spec["batched"] = True
     if not settings.USE_TZ:
         spec["local_time"] = True  # "created" is what a naive DateTimeField holds
+    if declaration.lifecycle == "live" and declaration.counts_values:
+        spec["temporary"] = True
     return spec
 
 
@@ -142,8 +144,8 @@ def _source(
 
 
 def _target(field: AnyField, operation: Operation) -> AnyField | None:
-    """The field that takes a value as it is; what a collection gathers keeps its own kind."""
-    return None if isinstance(operation, Collected) else field
+    """The field that takes a value as it is; what is gathered or told apart keeps its own kind."""
+    return None if isinstance(operation, (Collected, CountDistinct)) else field
 
 
 def _selection(source: Any, connection: BaseDatabaseWrapper) -> Any:
@@ -159,7 +161,7 @@ def initial_value(field: AnyField, operation: Operation | None, connection: Base
         return stored(field, operation.initial, connection)
     if field.has_default():
         return stored(field, field.get_default(), connection)
-    if operation is not None and operation.op in ("count", "sum"):
+    if operation is not None and operation.op in ("count", "sum", "distinct"):
         return stored(field, 0, connection)
     if isinstance(operation, Collected):
         return "{}" if operation.op == "histogram" else "[]"

@@ -8,6 +8,7 @@ from django.db import DEFAULT_DB_ALIAS
 from eventfold.django.drift import CHANGED, DOUBLED, EXTRA, Difference, Verified, verify
 from eventfold.django.management.progress import ProgressLine
 from eventfold.django.management.shown import shown
+from eventfold.django.replay import is_projected
 from eventfold.errors import EventfoldError
 
 
@@ -79,13 +80,27 @@ def described(difference: Difference, model: Any) -> str:
     parts = [value if isinstance(value, str) else shown(value) for value in difference.key.values()]
     key = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
     if difference.what == CHANGED:
-        columns = ", ".join(
+        columns = [
             f"{names[column]} is {shown(in_log)} by the log, {shown(in_table)} in the table"
             for column, (in_log, in_table) in difference.columns.items()
-        )
-        return f"{key}: {columns}"
+        ]
+        columns += [
+            f"the values that {names.get(column, column)} counts: {_and_more(missing, extra)}"
+            for column, (missing, extra) in difference.values.items()
+        ]
+        return f"{key}: {', '.join(columns)}"
     if difference.what == EXTRA:
-        return f"{key}: only in the table; no such row follows from the log"
+        beside = is_projected(model) and model.projection.counts_values
+        where = "the table or beside it" if beside else "the table"
+        return f"{key}: only in {where}; no such row follows from the log"
     if difference.what == DOUBLED:
         return f"{key}: the table has several rows of this key"
     return f"{key}: missing; the table has no such row"
+
+
+def _and_more(missing: int, extra: int) -> str:
+    """Of values that are kept beside the rows."""
+    said = [f"{missing:,} {'is' if missing == 1 else 'are'} not kept"] if missing else []
+    if extra:
+        said.append(f"{extra:,} {'is' if extra == 1 else 'are'} kept that no event said")
+    return " and ".join(said)

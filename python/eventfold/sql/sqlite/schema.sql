@@ -82,6 +82,15 @@ CREATE TABLE IF NOT EXISTS eventfold_read_model (
     due INTEGER NOT NULL DEFAULT 0     -- 1: the rows no longer follow from the log (loaddata, import)
 ) WITHOUT ROWID;
 
+-- The values that a column of different values (Count(..., distinct=True)) has counted, beside the rows of its read model.
+CREATE TABLE IF NOT EXISTS eventfold_distinct (
+    name TEXT NOT NULL,                -- as in eventfold_read_model
+    key NOT NULL,                      -- of the row; of several parts, as a text
+    column_name TEXT NOT NULL,
+    value NOT NULL,
+    PRIMARY KEY (name, key, column_name, value)
+) WITHOUT ROWID;
+
 -- Read models that `events follow` keeps: appends leave them out. Their checkpoints are in eventfold_read_model.
 CREATE TABLE IF NOT EXISTS eventfold_follower (
     name TEXT PRIMARY KEY,

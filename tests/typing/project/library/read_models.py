@@ -6,6 +6,7 @@ from django.db.models.lookups import GreaterThan
 from eventfold.django import (
     ArrayAgg,
     Count,
+    CountDistinct,
     Each,
     First,
     Histogram,
@@ -28,6 +29,8 @@ class BookList(ReadModel):
     title = models.CharField(max_length=200, default="")
     spent = models.DecimalField(max_digits=10, decimal_places=2, default=0)
     borrow_count = models.PositiveIntegerField(default=0)
+    reader_count = models.PositiveIntegerField(default=0)
+    days_lent = models.PositiveIntegerField(default=0)
     borrowed_by = models.CharField(max_length=150, null=True)
     first_reader = models.CharField(max_length=150, null=True)
     first_borrowed = models.DateTimeField(null=True)
@@ -42,6 +45,8 @@ class BookList(ReadModel):
         title = Latest(BookAdded, "title")
         spent = Sum(BookAdded, "price")
         borrow_count = Count(BookBorrowed)
+        reader_count = Count(BookBorrowed, "borrowed_by", distinct=True)
+        days_lent = CountDistinct(BookBorrowed, TruncDate("created"), cleared_by=BookRemoved)
         borrowed_by = Latest(BookBorrowed, "borrowed_by", cleared_by=BookReturned)
         first_reader = First(BookBorrowed, "borrowed_by")
         first_borrowed = Min(BookBorrowed, "created")
