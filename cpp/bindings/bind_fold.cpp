@@ -2,6 +2,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+
 #include "bindings.hpp"
 #include "cells.hpp"
 #include "eventfold/read_model.hpp"
@@ -42,9 +44,23 @@ py::object to_python(const OwnedCell& owned) {
   return py::reinterpret_steal<py::object>(text);
 }
 
-constexpr const char* kWhat[] = {"changed", "extra", "doubled", "missing"};
+constexpr const char* kWhat[] = {"changed", "extra", "doubled", "missing", "kept"};
+
+// Of the copy of what is looked up: by the names of its own key and of the lookup.
+py::tuple kept_difference_of(const ProjectionSpec& spec, const Difference& difference) {
+  py::dict key, columns;
+  for (std::size_t part = 0; part < difference.key.size(); ++part) {
+    const auto lookup = std::ranges::find(spec.lookups, difference.source, &LookupSpec::name);
+    const bool known = lookup != spec.lookups.end() && part < lookup->projection->key.size();
+    key[py::str(known ? lookup->projection->key[part].column : "key")] = to_python(difference.key[part]);
+  }
+  const Difference::Column& only = difference.columns.front();
+  columns[py::str(difference.source)] = py::make_tuple(to_python(only.in_log), to_python(only.in_table));
+  return py::make_tuple("kept", key, columns, py::dict());
+}
 
 py::tuple difference_of(const ProjectionSpec& spec, const Difference& difference) {
+  if (difference.what == Difference::What::kept) return kept_difference_of(spec, difference);
   py::dict key;
   for (std::size_t part = 0; part < spec.key.size(); ++part) {
     key[py::str(spec.key[part].column)] = to_python(difference.key[part]);
@@ -104,6 +120,7 @@ class ReplayHandle {
     dict["extra"] = compared.extra;
     dict["doubled"] = compared.doubled;
     dict["missing"] = compared.missing;
+    dict["kept"] = compared.kept;
     dict["until"] = compared.until;
     dict["first"] = first;
     return dict;

@@ -185,6 +185,8 @@ def _fields(compiled: Any) -> Iterator[str]:
         parts = parts[:1]
     elif done in ("extract", "trunc", "cast"):
         parts = parts[1:2]
+    elif done == "lookup":
+        parts = parts[3:]
     for part in parts:
         yield from _fields(part)
 

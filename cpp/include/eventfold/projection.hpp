@@ -130,11 +130,12 @@ struct ExpressionSpec {
     path,
     each,
     stream,
-    category
+    category,
+    lookup
   };
   Form form = Form::field;
   std::vector<ExpressionSpec> parts;
-  std::string name;               // of a field; of what is extracted from a moment, or to what it is cut
+  std::string name;               // of a field, a lookup; of what is extracted from a moment, or to what it is cut
   std::vector<std::string> path;  // of path and each: keys of objects and numbers of elements, from parts[0] on
   OwnedCell value;
   Kind kind = Kind::any;  // of its result
@@ -193,6 +194,15 @@ struct ColumnSpec {
   OwnedCell initial;
 };
 
+struct ProjectionSpec;
+
+// A column of another projection, which is folded along: an event finds the row of a key as it was before this event.
+struct LookupSpec {
+  std::string name;
+  std::shared_ptr<const ProjectionSpec> projection;  // has neither lookups nor handlers
+  std::size_t column = 0;
+};
+
 struct ProjectionSpec {
   std::string name;
   std::string table;
@@ -201,7 +211,8 @@ struct ProjectionSpec {
   std::vector<SelectionSpec> delete_on;
   std::vector<std::string> handlers;  // types for which the handler is called
   bool batched = false;               // with many events at once
-  std::vector<EventSpec> events;
+  std::vector<EventSpec> events;      // those of its lookups are among them
+  std::vector<LookupSpec> lookups;
   bool local_time = false;  // "created" in the process's time zone instead of UTC
   bool temporary = false;   // what is kept beside its rows is in a temporary table, as the rows are
 
@@ -219,8 +230,10 @@ struct ProjectionSpec {
   bool uses_stream() const;
   // Whether some column is a number of different values, which are kept beside the rows.
   bool keeps_members() const;
-  // Whether it is worth trying to fold ranges of positions apart: no handler, and no sum of floats, whose last bit
-  // depends on the order.
+  // Whether anything is kept beside the rows: that, or what is looked up.
+  bool keeps_beside() const { return keeps_members() || !lookups.empty(); }
+  // Whether it is worth trying to fold ranges of positions apart: no handler and no lookup, and no sum of floats, whose
+  // last bit depends on the order.
   bool mergeable() const;
 };
 
@@ -336,6 +349,14 @@ class Fold {
   std::size_t members(std::size_t row, std::size_t column) const;
   bool has_member(std::size_t row, std::size_t column, const CellView& value) const;
   bool forgets_members(std::size_t row, std::size_t column) const;
+
+  // The fold of a lookup's projection.
+  Fold& lookup(std::size_t number);
+  const Fold& lookup(std::size_t number) const;
+  // As find(), but a row that is stored only is loaded.
+  std::optional<std::size_t> find_or_load(std::span<const CellView> key);
+  // Whether an event has changed, or may have changed, a column of a loaded row.
+  bool touched(std::size_t row, std::size_t column) const;
   // Whether any event was of this key, be its row there or not.
   bool knows(std::span<const CellView> key) const;
 

@@ -96,9 +96,10 @@ struct Difference {
     extra,    // the log knows no such row
     doubled,  // several rows have one key
     missing,  // the table has no such row
+    kept,     // of the copy of what is looked up: `key` is that row's, and `columns` has it alone
   };
   struct Column {
-    std::size_t column = 0;  // of the specification
+    std::size_t column = 0;  // of the specification; of a copy, the number of the lookup
     OwnedCell in_log;        // both as the database stores them
     OwnedCell in_table;
   };
@@ -113,6 +114,7 @@ struct Difference {
   std::vector<OwnedCell> key;   // nulls: what is kept beside the rows is of no key at all
   std::vector<Column> columns;  // of a changed row, those that differ
   std::vector<Values> values;
+  std::string source;  // of a copy: the name of the lookup, which the specification may not have any more
 };
 
 // The key of a row, a cell for each part.
@@ -124,6 +126,7 @@ struct Compared {
   std::int64_t extra = 0;
   std::int64_t doubled = 0;
   std::int64_t missing = 0;
+  std::int64_t kept = 0;          // rows of copies
   Position until = 0;             // the rows were held against what follows from the events up to here
   std::vector<Difference> first;  // as many as were asked for, missing rows last
 };

@@ -7,6 +7,7 @@
 #include "fold/bucket.hpp"
 #include "fold/convert.hpp"
 #include "fold/json_path.hpp"
+#include "fold/lookups.hpp"
 #include "fold/moment.hpp"
 #include "fold/operations.hpp"
 #include "fold/other_kind.hpp"
@@ -163,6 +164,8 @@ CellView Expression::evaluate(const Context& context) {
     }
     case Form::each:
       return from_json(context.element);
+    case Form::lookup:
+      return look_up(context);
     default: {
       const CellView left = parts_[0].evaluate(context);
       const CellView right = parts_[1].evaluate(context);
@@ -264,6 +267,15 @@ CellView Expression::cast(CellView value) {
   convert(field, taken, buffer_);
   return spec_.kind == Kind::decimal && spec_.places >= 0 ? rounded(taken, parts_[0].spec_.places, spec_.places)
                                                           : taken;
+}
+
+CellView Expression::look_up(const Context& context) {
+  key_.clear();
+  for (Expression& part : parts_) {
+    key_.push_back(part.evaluate(context));
+    if (is_missing(key_.back())) return {};
+  }
+  return context.lookups->value(spec_.name, key_);
 }
 
 CellView Expression::from_json(std::string_view json) {

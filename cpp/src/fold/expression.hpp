@@ -11,6 +11,8 @@
 
 namespace eventfold {
 
+class Lookups;
+
 class Expression {
  public:
   // What an expression is evaluated on.
@@ -18,6 +20,7 @@ class Expression {
     std::function<CellView(int)> field;  // the value of a field by its number
     std::string_view stream;
     std::string_view element;  // of the list that the event is taken apart by, as JSON
+    Lookups* lookups = nullptr;
   };
 
   Expression(const ExpressionSpec& spec, const std::function<int(const std::string&)>& field_named);
@@ -34,10 +37,12 @@ class Expression {
   CellView cast(CellView value);
   CellView from_json(std::string_view json);
   CellView fitted(CellView value) const;
+  CellView look_up(const Context& context);
 
   ExpressionSpec spec_;  // its parts are in parts_
   int field_ = 0;
   std::vector<Expression> parts_;
+  std::vector<CellView> key_;  // that is looked up
   std::string buffer_;
   std::string scratch_;
 };

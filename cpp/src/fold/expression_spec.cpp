@@ -14,8 +14,9 @@ using simdjson::dom::array;
 using simdjson::dom::element;
 using Form = ExpressionSpec::Form;
 
-constexpr std::string_view kForms[] = {"field",  "value",   "+",     "-",    "*",    "/",    "%",      "coalesce",
-                                       "nullif", "extract", "trunc", "cast", "path", "each", "stream", "category"};
+constexpr std::string_view kForms[] = {"field", "value",    "+",      "-",        "*",     "/",
+                                       "%",     "coalesce", "nullif", "extract",  "trunc", "cast",
+                                       "path",  "each",     "stream", "category", "lookup"};
 constexpr std::string_view kSpans[] = {"year", "month", "day", "hour"};
 constexpr int kMostPlaces = 18;
 
@@ -100,6 +101,13 @@ void read_members(array members, ExpressionSpec& expression) {
       expression.kind = kind_at(members, 1);
       part_at(2);
       expression.places = places_at(members, 3);
+      return;
+    case Form::lookup:  // name, kind, places or null, then the parts of the key
+      expression.name = text_at(members, 1, "lookup");
+      expression.kind = kind_at(members, 2);
+      expression.places = places_at(members, 3);
+      for (std::size_t index = 4; index < members.size(); ++index) part_at(index);
+      if (expression.parts.empty()) refuse("a lookup of no key");
       return;
     case Form::path:
     case Form::each:
@@ -295,6 +303,7 @@ void resolve(ExpressionSpec& expression, const EventSpec& event) {
       return;
     }
     case Form::value:
+    case Form::lookup:
       return;
     case Form::add:
     case Form::subtract:

@@ -12,6 +12,7 @@
 #include "fold/gather.hpp"
 #include "fold/handled.hpp"
 #include "fold/json_path.hpp"
+#include "fold/lookups.hpp"
 #include "fold/operations.hpp"
 #include "fold/pending.hpp"
 #include "fold/plan.hpp"
@@ -61,7 +62,10 @@ CellView fitted(Plan::Fit fit, CellView value) {
 class Fold::Impl {
  public:
   Impl(std::shared_ptr<const ProjectionSpec> projection, bool is_relative)
-      : spec(std::move(projection)), relative(is_relative), table(spec->key.size(), spec->columns.size()) {
+      : spec(std::move(projection)),
+        relative(is_relative),
+        table(spec->key.size(), spec->columns.size()),
+        lookups(*spec) {
     plans.reserve(spec->events.size());
     for (const EventSpec& event : spec->events) plans.emplace_back(*spec, event);
     key_.resize(spec->key.size());
@@ -74,10 +78,12 @@ class Fold::Impl {
   }
 
   void apply(Plan& plan, const EventView& event) {
-    if (plan.ends_batch) [[unlikely]] {
-      if (!plan.of_element) return apply_after_batch(plan, event);
-      if (!handled_.empty()) call_batch_handler();  // it may concern many rows
-    }
+    if (plan.apart) [[unlikely]]
+      return apply_apart(plan, event);
+    fold_one(plan, event);
+  }
+
+  [[gnu::always_inline]] void fold_one(Plan& plan, const EventView& event) {
     std::uint32_t row = 0;
     naming(plan, event.position, [&] {
       plan.decoder.decode(event.data, plan.fields);
@@ -210,6 +216,23 @@ class Fold::Impl {
     handler = nullptr;
     loader = nullptr;
     member_loader = nullptr;
+    lookups.clear();
+  }
+
+  // What the event does to the rows that are looked up, once it has been folded itself.
+  void follow(const Plan& plan, const EventView& event, const CellView* fields) {
+    lookups.follow(static_cast<std::size_t>(&plan - plans.data()), event, fields);
+  }
+
+  std::optional<std::size_t> find_or_load(std::span<const CellView> key) {
+    std::uint32_t row = table.find(key);
+    if (row == Table::kNone) {
+      if (!loader) return std::nullopt;
+      std::ranges::copy(key, key_.begin());
+      row = row_of_key(Table::hash(key_));
+    }
+    if (table.state(row) & Cell::row_alive) return row;
+    return std::nullopt;
   }
 
   std::shared_ptr<const ProjectionSpec> spec;
@@ -219,6 +242,7 @@ class Fold::Impl {
   Handler handler;
   Loader loader;
   MemberLoader member_loader;
+  Lookups lookups;
   std::size_t alive = 0;
 
  private:
@@ -292,6 +316,18 @@ class Fold::Impl {
     return CellView(CellType::text, span_bytes_);
   }
 
+  // An event that may end a batch, or that rows which are looked up may follow from.
+  [[gnu::noinline]] void apply_apart(Plan& plan, const EventView& event) {
+    // of several elements each may concern another row
+    if (plan.ends_batch && plan.of_element && !handled_.empty()) call_batch_handler();
+    if (plan.ends_batch && !plan.of_element) {
+      apply_after_batch(plan, event);
+    } else {
+      fold_one(plan, event);
+    }
+    if (!lookups.empty()) follow(plan, event, plan.fields.data());
+  }
+
   // The same for an event that may delete a row: the handler must have seen what came before.
   [[gnu::noinline]] void apply_after_batch(Plan& plan, const EventView& event) {
     Decoded decoded{plan, plan.fields, event.position, event.created, event.stream};
@@ -347,6 +383,8 @@ class Fold::Impl {
       take_key(decoded);
       run(decoded, foresees(plan) ? plan.block.hash(number) : Table::hash(key_));
     });
+    if (plan.apart) [[unlikely]]
+      follow(plan, {position, created, plan.type, {}, stream}, decoded.fields.data());
   }
 
   // Whether a key is what stands in the fields, and can be known before the event is folded.
@@ -419,7 +457,7 @@ class Fold::Impl {
   }
 
   Expression::Context context_of(const Decoded& event, std::string_view element) {
-    return {[this, &event](int field) { return value_of(event, field); }, event.stream, element};
+    return {[this, &event](int field) { return value_of(event, field); }, event.stream, element, &lookups};
   }
 
   void derive(Decoded& event, std::size_t index, const Expression::Context& context) {
@@ -754,6 +792,15 @@ std::size_t Fold::members(std::size_t row, std::size_t column) const {
 bool Fold::has_member(std::size_t row, std::size_t column, const CellView& value) const {
   const Distinct* const values = distinct_of(impl_->table.column(row, column));
   return values != nullptr && values->has(Distinct::canonical(value));
+}
+
+Fold& Fold::lookup(std::size_t number) { return impl_->lookups.fold(number); }
+const Fold& Fold::lookup(std::size_t number) const { return impl_->lookups.fold(number); }
+
+std::optional<std::size_t> Fold::find_or_load(std::span<const CellView> key) { return impl_->find_or_load(key); }
+
+bool Fold::touched(std::size_t row, std::size_t column) const {
+  return impl_->table.column(row, column).flags & Cell::touched;
 }
 
 bool Fold::forgets_members(std::size_t row, std::size_t column) const {

@@ -76,13 +76,14 @@ Plan::Plan(const ProjectionSpec& spec, const EventSpec& event, Part part)
                              [this](int field) { return field >= 0 && field < static_cast<int>(given()); });
   handled = belongs("", {}) && std::find(spec.handlers.begin(), spec.handlers.end(), type) != spec.handlers.end();
   makes_row = makes_row || handled;
-  conditional = !conditions.empty() || !derived.empty();
+  conditional = !conditions.empty() || !derived.empty() || !spec.lookups.empty();
   acts = makes_row || deletes ||
          std::any_of(clears.begin(), clears.end(), [](const Clear& clear) { return clear.needs == 0; });
   if (list && part == Part::event) of_element = std::make_unique<Plan>(spec, event, Part::element);
   handled = handled || (of_element && of_element->handled);
-  alone = handled || of_element || spec.batched;
+  alone = handled || of_element || spec.batched || !spec.lookups.empty();
   ends_batch = spec.batched && (may_delete() || (of_element && of_element->may_delete()));
+  apart = ends_batch || !spec.lookups.empty();
 }
 
 void Plan::derive(Part part) {

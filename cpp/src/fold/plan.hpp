@@ -75,9 +75,10 @@ struct Plan {
   std::vector<Clear> clears;
   std::vector<Action> actions;
   std::vector<Gather> gathers;
-  bool conditional = false;  // there are conditions, or derived fields
+  bool conditional = false;  // there are conditions, or derived fields, or types of which only lookups know
   bool handled = false;
   bool alone = false;       // nothing may be pending when it is folded
+  bool apart = false;       // it is folded by itself, for one of two rare reasons: this one, or that there are lookups
   bool ends_batch = false;  // it may delete a row that a batch of handled events concerns
   // Whatever the conditions say, or if one of these is true.
   bool deletes = false;

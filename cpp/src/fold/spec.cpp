@@ -397,6 +397,58 @@ void check_names(const ProjectionSpec& spec) {
   }
 }
 
+ProjectionSpec spec_of(element root);
+
+LookupSpec lookup_of(element item) {
+  LookupSpec lookup;
+  lookup.name = text_of(item, "name");
+  ProjectionSpec projection = spec_of(need<element>(item, "projection"));
+  if (!projection.lookups.empty() || !projection.handlers.empty()) {
+    refuse("the lookup " + lookup.name + " is of a projection that has lookups or handlers itself");
+  }
+  const std::string column = text_of(item, "column");
+  const auto found = std::ranges::find(projection.columns, column, &ColumnSpec::column);
+  if (found == projection.columns.end() || found->operation == Operation::handler || is_collection(found->operation)) {
+    refuse("the lookup " + lookup.name + " is of no column that holds one value of events");
+  }
+  lookup.column = static_cast<std::size_t>(found - projection.columns.begin());
+  lookup.projection = std::make_shared<const ProjectionSpec>(std::move(projection));
+  return lookup;
+}
+
+// What its lookups read is decoded once, with the fields of its own.
+void take_events_of_lookups(ProjectionSpec& spec) {
+  for (const LookupSpec& lookup : spec.lookups) {
+    for (const EventSpec& event : lookup.projection->events) {
+      auto own = std::ranges::find(spec.events, event.type, &EventSpec::type);
+      if (own == spec.events.end()) own = spec.events.insert(own, EventSpec{event.type, {}, {}});
+      for (const FieldSpec& field : event.fields) {
+        const auto known = std::ranges::find(own->fields, field.name, &FieldSpec::name);
+        if (known == own->fields.end()) {
+          own->fields.push_back(field);
+        } else if (known->kind != field.kind || known->keys != field.keys) {
+          refuse("the field " + field.name + " of " + event.type + " is another one to the lookup " + lookup.name);
+        }
+      }
+    }
+  }
+}
+
+void check_lookups(const ProjectionSpec& spec) {
+  for (const EventSpec& event : spec.events) {
+    for (const DerivedSpec& derived : event.derived) {
+      derived.value.visit([&](const ExpressionSpec& part) {
+        if (part.form != ExpressionSpec::Form::lookup) return;
+        const auto lookup = std::ranges::find(spec.lookups, part.name, &LookupSpec::name);
+        if (lookup == spec.lookups.end()) refuse("no lookup \"" + part.name + "\"");
+        if (part.parts.size() != lookup->projection->key.size()) {
+          refuse("the lookup " + part.name + " has a key of another number of parts");
+        }
+      });
+    }
+  }
+}
+
 }  // namespace
 
 ExpressionSpec ExpressionSpec::from_json(std::string_view fields, std::string_view expression) {
@@ -418,6 +470,12 @@ ProjectionSpec ProjectionSpec::from_json(std::string_view json) {
   if (parser.parse(json.data(), json.size()).get(root) != simdjson::SUCCESS || !root.is_object()) {
     refuse("it is no JSON object, or holds an integer beyond 64 bits");
   }
+  return spec_of(root);
+}
+
+namespace {
+
+ProjectionSpec spec_of(element root) {
   ProjectionSpec spec;
   spec.name = text_of(root, "name");
   spec.table = text_of(root, "table");
@@ -434,10 +492,18 @@ ProjectionSpec ProjectionSpec::from_json(std::string_view json) {
     if (fields.get(members) != simdjson::SUCCESS) refuse("\"events\" must give an object for each type");
     spec.events.push_back(event_of(type, members));
   }
+  array lookups;
+  if (root["lookups"].get(lookups) == simdjson::SUCCESS) {
+    for (element item : lookups) spec.lookups.push_back(lookup_of(item));
+    take_events_of_lookups(spec);
+  }
+  check_lookups(spec);
   check_names(spec);
   check_kinds(spec);
   return spec;
 }
+
+}  // namespace
 
 Kind ProjectionSpec::kind_of(std::string_view type, std::string_view field) const {
   for (const EventSpec& event : events) {
@@ -496,7 +562,9 @@ bool ProjectionSpec::uses(std::string_view pseudo_field) const {
       });
     }
   }
-  return !handlers.empty() || in_a_condition || in_an_expression ||
+  const bool looked_up = std::any_of(lookups.begin(), lookups.end(),
+                                     [&](const LookupSpec& lookup) { return lookup.projection->uses(pseudo_field); });
+  return !handlers.empty() || in_a_condition || in_an_expression || looked_up ||
          std::any_of(key.begin(), key.end(), [&](const KeySpec& part) { return part.field == pseudo_field; }) ||
          std::any_of(columns.begin(), columns.end(), [&](const ColumnSpec& column) {
            return std::any_of(column.from.begin(), column.from.end(), [&](const ColumnSpec::Source& source) {
@@ -506,7 +574,8 @@ bool ProjectionSpec::uses(std::string_view pseudo_field) const {
 }
 
 bool ProjectionSpec::uses_stream() const {
-  bool uses = false;
+  bool uses = std::any_of(lookups.begin(), lookups.end(),
+                          [](const LookupSpec& lookup) { return lookup.projection->uses_stream(); });
   for (const EventSpec& event : events) {
     for (const DerivedSpec& derived : event.derived) {
       derived.value.visit([&](const ExpressionSpec& part) {
@@ -523,7 +592,8 @@ bool ProjectionSpec::keeps_members() const {
 }
 
 bool ProjectionSpec::mergeable() const {
-  return handlers.empty() && std::none_of(columns.begin(), columns.end(), [](const ColumnSpec& column) {
+  return handlers.empty() && lookups.empty() &&
+         std::none_of(columns.begin(), columns.end(), [](const ColumnSpec& column) {
            return column.operation == Operation::sum && column.kind == Kind::real;
          });
 }

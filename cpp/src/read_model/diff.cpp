@@ -8,6 +8,7 @@
 
 #include "eventfold/error.hpp"
 #include "fold/operations.hpp"
+#include "read_model/lookup_table.hpp"
 #include "read_model/member_diff.hpp"
 #include "read_model/row_writer.hpp"
 #include "read_model/table_sql.hpp"
@@ -134,6 +135,29 @@ class Report : public Differences, public MemberDifferences {
     found.what = Difference::What::extra;
     found.key = key;
     found.key.resize(fold_.spec().key.size());
+  }
+
+  void kept(const LookupDifference& difference) {
+    ++compared.kept;
+    if (full()) return;
+    Difference& found = compared.first.emplace_back();
+    found.what = Difference::What::kept;
+    found.source = difference.source;
+    const Value key = difference.key.view();
+    Difference::Column& column = found.columns.emplace_back();
+    if (difference.stored) column.in_table = owned(cell_of(Kind::any, difference.stored->view()));
+    if (difference.row) {
+      const LookupSpec& lookup = fold_.spec().lookups[*difference.lookup];
+      const Fold& side = fold_.lookup(*difference.lookup);
+      column.column = *difference.lookup;
+      const Kind kind = side.spec().columns[lookup.column].kind;
+      column.in_log = as_stored(kind, side.column(*difference.row, lookup.column));
+      for (std::size_t part = 0; part < side.spec().key.size(); ++part) {
+        found.key.push_back(as_stored(side.spec().key[part].kind, side.key(*difference.row, part)));
+      }
+    } else {
+      found.key.push_back(owned(cell_of(Kind::any, key)));
+    }
   }
 
   std::vector<RowKey> strays;
@@ -361,6 +385,9 @@ Compared find_differences(Connection& connection, const Fold& fold, std::size_t 
   if (fold.spec().keeps_members()) report_members(connection, fold, sql, keys ? &wanted : nullptr, missing, report);
   if (!report.full()) sort_by_key(fold, missing);
   for (const std::size_t row : missing) report.missing(row);
+  if (keys == nullptr && !fold.spec().lookups.empty()) {
+    compare_lookups(connection, fold, [&](const LookupDifference& difference) { report.kept(difference); });
+  }
   report.compared.rows = comparison.rows();
   return std::move(report.compared);
 }
@@ -412,9 +439,12 @@ Written write_difference(Connection& connection, const Fold& fold, const std::sp
   update_all(writer, differences.update);
   for (const std::size_t row : missing) writer.insert(row);
 
+  std::size_t copied = 0;
+  if (keys == nullptr && !fold.spec().lookups.empty()) copied = write_lookups(connection, fold);
+
   Written written;
   written.deleted = static_cast<std::int64_t>(differences.remove.size() + strays.size());
-  written.updated = static_cast<std::int64_t>(differences.update.size() + beside.size());
+  written.updated = static_cast<std::int64_t>(differences.update.size() + beside.size() + copied);
   written.inserted = static_cast<std::int64_t>(missing.size());
   written.rows = static_cast<std::int64_t>(keys ? rows.size() : fold.size());
   return written;

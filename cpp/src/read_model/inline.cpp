@@ -6,6 +6,7 @@
 #include "eventfold/error.hpp"
 #include "eventfold/read_model.hpp"
 #include "read_model/folding_guard.hpp"
+#include "read_model/lookup_table.hpp"
 #include "read_model/members.hpp"
 #include "read_model/row_writer.hpp"
 #include "read_model/table_sql.hpp"
@@ -101,6 +102,7 @@ class InlineReadModels::Model {
  public:
   explicit Model(Projection projection) : projection_(std::move(projection)), sql_(*projection_.spec) {
     if (projection_.spec->keeps_members()) member_sql_.emplace(*projection_.spec);
+    if (!projection_.spec->lookups.empty()) lookup_sql_.emplace(*projection_.spec);
   }
 
   const ProjectionSpec& spec() const { return *projection_.spec; }
@@ -114,9 +116,12 @@ class InlineReadModels::Model {
         return members->has(key, column, value);
       });
     }
+    std::optional<LookupTable> lookups;
+    if (lookup_sql_) lookups.emplace(connection, spec(), *lookup_sql_).attach(fold);
     fold_batch(connection, fold, events);
     write_back(connection, fold, sql_);
     if (members) members->write_back(fold);
+    if (lookups) lookups->write_back(fold);
     give_back(std::move(fold));
   }
 
@@ -176,6 +181,7 @@ class InlineReadModels::Model {
   Projection projection_;
   TableSql sql_;
   std::optional<MemberSql> member_sql_;
+  std::optional<LookupSql> lookup_sql_;
   std::mutex mutex_;
   std::vector<Fold> idle_;
 };

@@ -8,6 +8,7 @@
 #include "read_model/checkpoints.hpp"
 #include "read_model/diff.hpp"
 #include "read_model/log_range.hpp"
+#include "read_model/lookup_table.hpp"
 #include "read_model/saved_rows.hpp"
 
 namespace eventfold {
@@ -205,6 +206,9 @@ std::optional<Written> Replay::write_ahead(const Ahead& ahead, Position until) {
   Fold since(projection_.spec);
   since.set_handler(projection_.handler);
   since.set_loader(rows_of(fold));
+  for (std::size_t number = 0; number < fold.spec().lookups.size(); ++number) {
+    since.lookup(number).set_loader(rows_of(fold.lookup(number)));
+  }
   since.set_member_loader([&](std::span<const CellView> key, std::size_t column, const CellView& value) {
     const auto row = fold.find(key);
     return row && fold.has_member(*row, column, value);
@@ -231,12 +235,15 @@ std::optional<Written> Replay::write_ahead(const Ahead& ahead, Position until) {
   }
   try {
     Transaction part(connection);
-    if (fold.spec().keeps_members()) {  // values that were counted before are in the whole fold alone
+    if (fold.spec().keeps_beside()) {  // what is kept beside the rows is in the whole fold alone
       touched.insert(touched.end(), others.begin(), others.end());
       const std::span<const RowKey> wanted(touched);
       fold_.emplace(take_fold(until));
       fold_->set_handler(nullptr);
       Written written = write_difference(connection, *fold_, &wanted);
+      if (!fold_->spec().lookups.empty()) {
+        written.updated += static_cast<std::int64_t>(write_lookups(connection, *fold_));
+      }
       part.commit();
       written.rows = rows;
       return written;

@@ -94,6 +94,7 @@ class Reader {
 }  // namespace
 
 bool rows_are_all(const ProjectionSpec& spec) {
+  if (!spec.lookups.empty()) return false;
   return std::ranges::all_of(spec.columns, [](const ColumnSpec& column) {
     switch (column.operation) {  // no default: whoever adds an operation is asked
       case Operation::count:
@@ -108,6 +109,8 @@ bool rows_are_all(const ProjectionSpec& spec) {
       case Operation::histogram:
       case Operation::top:
         return true;
+      case Operation::distinct:
+        return false;
     }
     return false;
   });

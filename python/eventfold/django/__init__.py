@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from eventfold.django.events import Event as Event
     from eventfold.django.following.waiting import NotYetFollowed as NotYetFollowed
     from eventfold.django.following.waiting import wait_for as wait_for
+    from eventfold.django.lookup import Lookup as Lookup
     from eventfold.django.managers import EventManager as EventManager
     from eventfold.django.metadata_context import metadata as metadata
     from eventfold.django.projectors import projector as projector
@@ -64,6 +65,7 @@ _MODULES = {
     "Max": "read_models",
     "First": "read_models",
     "Latest": "read_models",
+    "Lookup": "lookup",
     "ArrayAgg": "aggregates",
     "Histogram": "aggregates",
     "Top": "aggregates",
@@ -108,6 +110,7 @@ __all__ = [  # noqa: RUF022
     "Max",
     "First",
     "Latest",
+    "Lookup",
     "ArrayAgg",
     "Histogram",
     "Top",

@@ -23,7 +23,9 @@ from eventfold.django.replay import NativeReplay, Progress, Replayed, is_project
 from eventfold.django.transactions import DeferredAtomic, ImmediateAtomic
 from eventfold.errors import ProjectionError, WrongLog
 
-CHANGED, EXTRA, DOUBLED, MISSING = "changed", "extra", "doubled", "missing"
+CHANGED, EXTRA, DOUBLED, MISSING, KEPT = "changed", "extra", "doubled", "missing", "kept"
+
+_KINDS = (CHANGED, EXTRA, DOUBLED, MISSING, KEPT)
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Difference:
     """A row of the live table, or a missing one, that is not what follows from the log."""
 
     what: str
-    """CHANGED, EXTRA (the log knows no such row), DOUBLED (several rows have its key) or MISSING."""
+    """CHANGED, EXTRA (the log knows no such row), DOUBLED (several rows have its key) or MISSING; or KEPT: a row of the
+    copy of what is looked up, with its key and column."""
     key: dict[str, Any]
     """By column."""
     columns: dict[str, tuple[Any, Any]] = field(default_factory=dict)
@@ -148,9 +151,9 @@ def preview(
 
 def differences_of(model: Any, compared: dict[str, Any]) -> Verified:
     """Return what a native comparison found."""
-    count = sum(compared[kind] for kind in (CHANGED, EXTRA, DOUBLED, MISSING))
+    count = sum(compared[kind] for kind in _KINDS)
     differences = [Difference(*each) for each in compared["first"]]
-    kinds = {kind: compared[kind] for kind in (CHANGED, EXTRA, DOUBLED, MISSING)}
+    kinds = {kind: compared[kind] for kind in _KINDS}
     return Verified(model, compared["rows"], compared["until"], count, differences, kinds=kinds)
 
 

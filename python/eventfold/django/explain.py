@@ -57,6 +57,11 @@ def _projection(model: Any, alias: str) -> Iterator[str]:
     if counting := [names[column["column"]] for column in spec["columns"] if column["op"] == "distinct"]:
         where = "a temporary table" if spec.get("temporary") else "the table eventfold_distinct"
         yield f"Kept beside the rows, in {where}: the values that {_and(counting)} count{'s' * (len(counting) == 1)}"
+    for lookup in spec.get("lookups", ()):
+        (made, *_) = lookup["projection"]["columns"]
+        where = "a temporary table" if spec.get("temporary") else "the table eventfold_lookup"
+        yield f"Looked up as of each event: {lookup['name']}, {column_in_words(made, False)}"
+        yield f"  a copy for this read model is kept in {where}"
     if spec["delete_on"]:
         yield f"Row deleted by: {_or(_selections(spec['delete_on']))}"
     yield "Events:"
@@ -189,7 +194,9 @@ def _threads(spec: dict[str, Any], names: dict[str, str]) -> Iterator[str]:
     reasons = []
     if spec["handlers"]:
         reasons.append("Python is called in the order of the log")
-    for column in spec["columns"]:
+    if "lookups" in spec:
+        reasons.append("rows are looked up as they were before each event")
+    for column in spec["columns"] if "lookups" not in spec else ():
         if not _core.mergeable(as_text({**spec, "columns": [column], "handlers": []})):
             floats = column["op"] == "sum" and column["kind"] == "real"
             why = "is a sum of floats, whose last bit" if floats else "is of a kind that"

@@ -21,6 +21,7 @@ from django.db.models.functions.datetime import TruncBase
 from eventfold import _core
 from eventfold.django.declared import declared_model
 from eventfold.django.kinds import AnyField, kind_of
+from eventfold.django.lookup import Lookup, compile_lookup
 from eventfold.django.type_fields import TypeFields
 from eventfold.errors import InvalidEvent, ProjectionError
 from eventfold.expressions import PARTS, Compiled, Compiler, StreamName, call, cast, extract, within
@@ -33,8 +34,8 @@ STREAM = "stream"
 """Of every event too, unless it has a field of that name: the name of its stream."""
 
 _USE = (
-    "use F, Value, Coalesce, NullIf, Cast, Extract and Trunc, Each, StreamName and StreamCategory, and + - * / %; "
-    "or an @on method"
+    "use F, Value, Coalesce, NullIf, Cast, Extract and Trunc, Each, Lookup, StreamName and StreamCategory, "
+    "and + - * / %; or an @on method"
 )
 
 
@@ -71,6 +72,8 @@ class EventCompiler(Compiler):
             return self.field(expression.name)
         if isinstance(expression, KeyOf):
             return _key_of(self._event, expression, None)
+        if isinstance(expression, Lookup):
+            return compile_lookup(self, self._event, expression)
         if isinstance(expression, CombinedExpression):
             operator = "%" if expression.connector == "%%" else expression.connector
             return self.arithmetic(operator, expression.lhs, expression.rhs)

@@ -24,11 +24,15 @@ from eventfold.django.read_models import lifecycle_of
 from eventfold.django.temporary_table import TemporaryTable, drop_what_was_put_away, put_away
 
 _STATE = "eventfold_live"
-# As eventfold_distinct in the file.
+# As eventfold_distinct and eventfold_lookup in the file.
 _DISTINCT = """
     CREATE TEMP TABLE IF NOT EXISTS eventfold_live_distinct (
         name TEXT NOT NULL, key NOT NULL, column_name TEXT NOT NULL, value NOT NULL,
         PRIMARY KEY (name, key, column_name, value)
+    ) WITHOUT ROWID"""
+_LOOKUP = """
+    CREATE TEMP TABLE IF NOT EXISTS eventfold_live_lookup (
+        name TEXT NOT NULL, source TEXT NOT NULL, key NOT NULL, value, PRIMARY KEY (name, source, key)
     ) WITHOUT ROWID"""
 _MAKING = "_eventfold_makes_live"
 _THREADS = 2
@@ -181,7 +185,8 @@ def _make(connection: Any, live: _Live, until: int, log: _core.Log) -> None:
             f"CREATE TEMP TABLE IF NOT EXISTS {_STATE} "
             "(name TEXT PRIMARY KEY, log_id TEXT, epoch INTEGER, spec_hash TEXT, position INTEGER)",
         )
-        run(connection, _DISTINCT)
+        for made in (_DISTINCT, _LOOKUP):
+            run(connection, made)
         table = TemporaryTable(connection, live.compiled.model)
         table.create()
         replaying.write()

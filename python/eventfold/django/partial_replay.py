@@ -16,6 +16,7 @@ from eventfold.django.drift import Verified, differences_of, reached
 from eventfold.django.gate import native
 from eventfold.django.handlers import RowHandler, stating_the_event
 from eventfold.django.kinds import AnyField
+from eventfold.django.lookup import lookups_of
 from eventfold.django.registry import compile_model
 from eventfold.django.replay import Progress, Replayed, is_projected, require_table
 from eventfold.django.specification import as_text, specification, stored, target_of
@@ -266,6 +267,10 @@ def _require_projection(model: Any) -> None:
     if not is_projected(model):
         raise NotInPart(
             f"{model._meta.label} is kept by a @projector, which can only be called for all events: replay the whole"
+        )
+    if next(lookups_of(model.projection), None):
+        raise NotInPart(
+            f"{model._meta.label} looks rows up, of which nobody knows what they have led to: replay the whole"
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import connections
 
 from eventfold.django.event_views import has_log
+from eventfold.django.lookup import labels_looked_at
 from eventfold.django.projector_replay import projectors_hash
 from eventfold.django.projectors import projectors_of
 from eventfold.django.registry import compile_model, followed_labels, known_fields, live_models_of
@@ -123,6 +124,7 @@ def _store_nothing(model: Any, alias: str) -> None:
             "eventfold_dead_letter",
             "eventfold_pace",
             "eventfold_distinct",
+            "eventfold_lookup",
             "eventfold_read_model",
         ):
             cursor.execute(f"DELETE FROM {table} WHERE name = %s", [model._meta.label])
@@ -175,7 +177,7 @@ def _has_rows(model: Any, alias: str) -> bool:
 
 def _has_events(model: Any, alias: str) -> bool:
     if is_projected(model):
-        labels = model.projection.labels()
+        labels = model.projection.labels() | labels_looked_at(model.projection)
     else:
         labels = {label for each in projectors_of(model) for label in each.events}
     wanted = sorted(labels & known_fields(alias).keys())

@@ -25,6 +25,7 @@ from django.db.models.functions.datetime import TruncBase
 
 from eventfold.django.derived_rows import ReadModelManager, make_due, refuse_by_hand, refuse_if_live
 from eventfold.django.following.policy import check_on_error, check_retries
+from eventfold.django.lookup import Lookup, leaving_out, lookups_of, models_looked_at
 from eventfold.errors import ProjectionError
 from eventfold.expressions import Each, StreamCategory, StreamName, Value
 from eventfold.projection import (
@@ -54,6 +55,7 @@ __all__ = [
     "Handler",
     "KeyOf",
     "Latest",
+    "Lookup",
     "Max",
     "Min",
     "ReadModel",
@@ -196,7 +198,16 @@ class Declaration:
                 f"{model_name}.Projection has @on_batch and another method beside it, which would see its rows as they "
                 "are at the end of a batch: give all event types to one @on_batch method"
             )
-        return cls(keys, operations, delete_on, tuple(handlers), key_sources, lifecycle, retries, on_error)
+        declared = cls(keys, operations, delete_on, tuple(handlers), key_sources, lifecycle, retries, on_error)
+        if on_error == "skip" and next(lookups_of(declared), None):
+            raise TypeError(
+                f"{model_name}.Projection looks rows up as of each event, so that none can be put aside: "
+                'use on_error = "stop"'
+            )
+        try:
+            return leaving_out(declared)  # type: ignore[no-any-return]
+        except TypeError as error:
+            raise TypeError(f"{model_name}.Projection: {error}") from error
 
     def of_one_row(self, primary_key: str) -> "Declaration":
         """Return the same with a constant for the key, which is the primary key."""
@@ -208,11 +219,13 @@ class Declaration:
 
     def may_read(self, labels: Iterable[str]) -> bool:
         """Whether it reads one of these event types, as far as can be said before patterns are looked up."""
+        labels = list(labels)
         for source in self._sources():
             wanted = label_of(source)
             if any(label.startswith(wanted[:-1]) if is_pattern(source) else label == wanted for label in labels):
                 return True
-        return False
+        looked_up = [as_declared(model) for model in models_looked_at(self)]
+        return any(each is not None and each.may_read(labels) for each in looked_up)
 
     def key_source(self, name: str) -> tuple[Any, str | None]:
         """Return the events' field or expression that a key is made of, and the unit to which it is cut, if it is."""

@@ -11,6 +11,7 @@ from eventfold import _core
 from eventfold.django import wildcards
 from eventfold.django.declared import declared_models
 from eventfold.django.handlers import Handler, handler_for
+from eventfold.django.lookup import labels_looked_at
 from eventfold.django.read_models import ReadModel, as_declared, lifecycle_of
 from eventfold.django.specification import as_text, hash_of, specification
 from eventfold.django.type_fields import TypeFields
@@ -98,7 +99,8 @@ def compile_model(model: Any, alias: str, known: dict[str, TypeFields] | None = 
     connection = connections[alias]
     known = known_fields(alias) if known is None else known
     declaration = model.projection
-    of_its_events = {label: known[label] for label in declaration.labels() if label in known}
+    labels = declaration.labels() | labels_looked_at(declaration)
+    of_its_events = {label: known[label] for label in labels if label in known}
     if (made := _made.get((model, alias))) and made[0] is declaration and made[1] == of_its_events:
         return made[2]
     spec = specification(model, connection, known)

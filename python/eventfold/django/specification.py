@@ -15,6 +15,7 @@ from eventfold.django.conditions import compile_conditions, sources_of_condition
 from eventfold.django.declared import declared_model
 from eventfold.django.expressions import PSEUDO_FIELDS, compile_source
 from eventfold.django.kinds import AnyField, json_key, kind_of
+from eventfold.django.lookup import compiled_lookups
 from eventfold.django.read_models import Declaration, label_of
 from eventfold.django.type_fields import TypeFields
 from eventfold.errors import ProjectionError
@@ -79,7 +80,10 @@ def specification(model: Any, connection: BaseDatabaseWrapper, known: Mapping[st
         spec["batched"] = True
     if not settings.USE_TZ:
         spec["local_time"] = True  # "created" is what a naive DateTimeField holds
-    if declaration.lifecycle == "live" and declaration.counts_values:
+    lookups = compiled_lookups(spec, connection, known)
+    if lookups:
+        spec["lookups"] = lookups
+    if declaration.lifecycle == "live" and (lookups or declaration.counts_values):
         spec["temporary"] = True
     return spec
 
@@ -91,8 +95,14 @@ def as_text(spec: dict[str, Any]) -> str:
 
 def hash_of(spec: dict[str, Any]) -> str:
     """Return a hash of what a projection means. Former names and defaults of fields are not part of it."""
-    meaning = {**spec, "events": {label: sorted(fields) for label, fields in spec["events"].items()}}
+    meaning = _meaning(spec)
+    if "lookups" in spec:
+        meaning["lookups"] = [{**each, "projection": _meaning(each["projection"])} for each in spec["lookups"]]
     return sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()
+
+
+def _meaning(spec: dict[str, Any]) -> dict[str, Any]:
+    return {**spec, "events": {label: sorted(fields) for label, fields in spec["events"].items()}}
 
 
 def _key(model: Any, name: str) -> dict[str, Any]:

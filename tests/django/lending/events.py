@@ -26,3 +26,18 @@ class Counted(Event):
 class Scrapped(Event):
     book = models.BigIntegerField()
     branch = models.CharField(max_length=20)
+
+
+class Joined(Event):
+    member = models.CharField(max_length=20)
+    city = models.CharField(max_length=20, null=True)
+
+
+class Moved(Event):
+    member = models.CharField(max_length=20)
+    city = models.CharField(max_length=20, null=True)
+    fee = models.DecimalField(max_digits=6, decimal_places=2, null=True)
+
+
+class Left(Event):
+    member = models.CharField(max_length=20)

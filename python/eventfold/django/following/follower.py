@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from eventfold.django.following.policy import policy
 from eventfold.django.following.turns import LEASE_MS, Follows, Step
 from eventfold.django.gate import native
 from eventfold.django.handlers import stating_the_event
+from eventfold.django.lookup import labels_looked_at
 from eventfold.django.registry import compile_model
 from eventfold.django.specification import as_text
 from eventfold.django.tracking.pace import Pace
@@ -43,7 +45,10 @@ class Follower(Follows):
         declaration = model.projection
         label: str = model._meta.label
         chosen = policy(declaration.retries if retries is None else retries, declaration.on_error)
-        super().__init__(label, label, sorted(declaration.labels()), alias, worker, chosen)
+        looked_at = labels_looked_at(declaration)
+        if looked_at:  # an event that is folded after later ones would find other rows
+            chosen = replace(chosen, on_error="stop")
+        super().__init__(label, label, sorted(declaration.labels() | looked_at), alias, worker, chosen)
         self.model = model
         self._compiled = compile_model(model, alias)
         handler = self._compiled.handler and stating_the_event(self._compiled.handler, model)

@@ -9,6 +9,7 @@ from eventfold.django.event_views import has_log
 from eventfold.django.following.checkpoints import has_news, read_checkpoint, run
 from eventfold.django.following.follower import Follower, due_message
 from eventfold.django.following.letters import letter_at
+from eventfold.django.lookup import labels_looked_at
 from eventfold.errors import EventfoldError
 
 _FIRST_SLEEP = 0.001
@@ -81,9 +82,7 @@ def has_passed(position: int, model: Any, alias: str) -> bool:
     if not checkpoint.of_this_log or checkpoint.due:
         raise NotYetFollowed(due_message(label, "its rows do not follow from this log", alias))
     done = checkpoint.position or 0
-    if position <= checkpoint.head and (
-        done >= position or not has_news(connection, sorted(model.projection.labels()), done, position)
-    ):
+    if position <= checkpoint.head and (done >= position or not has_news(connection, _labels(model), done, position)):
         letter = letter_at(connection, label, position) if checkpoint.has_letters else None
         if letter is not None:
             raise NotYetFollowed(
@@ -101,3 +100,7 @@ def has_passed(position: int, model: Any, alias: str) -> bool:
 
 def _head(connection: Any) -> int:
     return int(run(connection, "SELECT head FROM eventfold_head")[0][0])
+
+
+def _labels(model: Any) -> list[str]:
+    return sorted(model.projection.labels() | labels_looked_at(model.projection))

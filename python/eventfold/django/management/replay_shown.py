@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from eventfold.django.drift import CHANGED, DOUBLED, EXTRA, MISSING, Verified
+from eventfold.django.drift import CHANGED, DOUBLED, EXTRA, KEPT, MISSING, Verified
 from eventfold.django.management.progress import ProgressLine
 from eventfold.django.management.verify_read_models import described
 from eventfold.django.replay import Failure, Replayed
@@ -43,11 +43,12 @@ def write_preview(command: BaseCommand, verified: Verified, what: str = "") -> N
     label = verified.model._meta.label
     for difference in verified.differences:
         command.stdout.write(f"{label} {described(difference, verified.model)}")
-    kinds = {kind: verified.kinds.get(kind, 0) for kind in (CHANGED, EXTRA, DOUBLED, MISSING)}
+    kinds = {kind: verified.kinds.get(kind, 0) for kind in (CHANGED, EXTRA, DOUBLED, MISSING, KEPT)}
     hidden = verified.count - len(verified.differences)
     more = f" ({hidden:,} of them not shown)" if hidden else ""
     command.stdout.write(
-        f"{label}: {what}{kinds[MISSING] + kinds[DOUBLED]:,} rows would be new, {kinds[CHANGED]:,} changed; "
+        f"{label}: {what}{kinds[MISSING] + kinds[DOUBLED]:,} rows would be new, "
+        f"{kinds[CHANGED] + kinds[KEPT]:,} changed; "
         f"{kinds[EXTRA] + kinds[DOUBLED]:,} removed{more}. Nothing was written."
     )
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS
 
-from eventfold.django.drift import CHANGED, DOUBLED, EXTRA, Difference, Verified, verify
+from eventfold.django.drift import CHANGED, DOUBLED, EXTRA, KEPT, Difference, Verified, verify
 from eventfold.django.management.progress import ProgressLine
 from eventfold.django.management.shown import shown
 from eventfold.django.replay import is_projected
@@ -79,6 +79,9 @@ def described(difference: Difference, model: Any) -> str:
     names = {field.column: field.name for field in model._meta.concrete_fields}
     parts = [value if isinstance(value, str) else shown(value) for value in difference.key.values()]
     key = parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
+    if difference.what == KEPT:
+        ((source, (in_log, kept)),) = difference.columns.items()
+        return f"{key}: {source}, which it looks up, is {shown(in_log)} by the log, {shown(kept)} in its copy"
     if difference.what == CHANGED:
         columns = [
             f"{names[column]} is {shown(in_log)} by the log, {shown(in_table)} in the table"

@@ -19,6 +19,7 @@ from eventfold.django import event_views
 from eventfold.django import registry as read_models
 from eventfold.django.gate import native
 from eventfold.django.kinds import AnyField, json_value, kind_of
+from eventfold.django.lookup import labels_looked_at
 from eventfold.django.tracking import inline, registry
 from eventfold.django.tracking.bootstrap import only_one
 from eventfold.django.tracking.changes import stored_key
@@ -271,7 +272,8 @@ def _one_to_ones(model: Any) -> Iterator[Any]:
 
 
 def _reads(read_model: Any, model: Any) -> bool:
-    return bool({event._meta.label for event in events_of(model)} & set(read_model.projection.labels()))
+    labels = read_model.projection.labels() | labels_looked_at(read_model.projection)
+    return bool({event._meta.label for event in events_of(model)} & labels)
 
 
 def _now() -> int:

@@ -13,6 +13,7 @@ UPDATE eventfold_header SET epoch = epoch + 1, stamp = random(), folded = head;
 DELETE FROM eventfold_dead_letter;
 DELETE FROM eventfold_pace;
 DELETE FROM eventfold_distinct;
+DELETE FROM eventfold_lookup;
 -- The read models are emptied together with it, and so they are what follows from it.
 UPDATE eventfold_follower SET worker = NULL, expires = NULL, failures = 0, retry_at = 0, error = NULL;
 UPDATE eventfold_read_model SET (epoch, position) = (SELECT epoch, head FROM eventfold_header), due = 0;

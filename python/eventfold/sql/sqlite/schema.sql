@@ -91,6 +91,15 @@ CREATE TABLE IF NOT EXISTS eventfold_distinct (
     PRIMARY KEY (name, key, column_name, value)
 ) WITHOUT ROWID;
 
+-- What a read model looks up in another one: a copy of its own of these rows, so that it is right as of each event.
+CREATE TABLE IF NOT EXISTS eventfold_lookup (
+    name TEXT NOT NULL,                -- as in eventfold_read_model: whose copy it is
+    source TEXT NOT NULL,              -- of what, "city of books.Member"
+    key NOT NULL,                      -- of the row; of several parts, as a text
+    value,
+    PRIMARY KEY (name, source, key)
+) WITHOUT ROWID;
+
 -- Read models that `events follow` keeps: appends leave them out. Their checkpoints are in eventfold_read_model.
 CREATE TABLE IF NOT EXISTS eventfold_follower (
     name TEXT PRIMARY KEY,

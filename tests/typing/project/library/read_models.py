@@ -12,6 +12,7 @@ from eventfold.django import (
     Histogram,
     KeyOf,
     Latest,
+    Lookup,
     Max,
     Min,
     ReadModel,
@@ -68,9 +69,11 @@ class Hourly(ReadModel):
     dear = models.IntegerField(default=0)
     events = models.IntegerField(default=0)
     stream = models.CharField(max_length=100, null=True)
+    last_weight = models.IntegerField(null=True)
 
     class Projection:
         key = "hour"
+        last_weight = Latest(BookBorrowed, Lookup("library.Tag", "borrowed_by", "weight"))
         hour = ExtractHour("created")
         spent = Sum(BookAdded, F("price") * 2 - Coalesce("price", Value(0)))
         dear = Count(BookAdded, filter=Q(GreaterThan(F("price") * 2, 100)))
