@@ -259,6 +259,20 @@ TEST_CASE("nothing is saved in a transaction, in memory, or in a log without the
   }
 }
 
+TEST_CASE("a fold that has more state than its rows is not saved", "[saved]") {
+  Shop t(30'000);
+  CHECK(t.begin({std::make_shared<const ProjectionSpec>(ProjectionSpec::from_json(R"({
+    "name": "Sold", "table": "Sold", "key": [{"column": "item", "field": "item", "kind": "any"}],
+    "columns": [{"column": "n", "kind": "integer", "op": "distinct", "from": [["Sold", "by"]], "cleared_by": [],
+                 "initial": 0}],
+    "delete_on": [], "handlers": [],
+    "events": {"Sold": {"item": {"kind": "any", "keys": ["item"]}, "by": {"kind": "text", "keys": ["by"]}}}})")),
+                 nullptr},
+                1) == 0);
+  CHECK(t.saved().empty());
+  CHECK(t.parts().empty());
+}
+
 TEST_CASE("a writer gets its turn while a replay saves many rows", "[saved]") {
   Shop t(200'000, 150'000);
   std::atomic<bool> done = false;
