@@ -66,7 +66,8 @@ def compare(work: str, ours: list[float], peer_name: str, peer: list[float], **m
 def faster(work: str, ours: list[float], peer_name: str, peer: list[float], times: float, **more: Any) -> Row:
     """A row that has to be `times` as fast as its peer, best against best."""
     met = min(peer) / min(ours) >= times
-    return Row(work, ours, peer_name, peer, Target("faster" if times == 1 else f"{times:g}x faster", met), goal=times, **more)
+    wanted = "faster" if times == 1 else f"{times:g}x faster"
+    return Row(work, ours, peer_name, peer, Target(wanted, met), goal=times, **more)
 
 
 def within(work: str, ours: list[float], peer_name: str, peer: list[float], times: float, **more: Any) -> Row:
