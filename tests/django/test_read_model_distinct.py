@@ -133,7 +133,7 @@ def small_batches(monkeypatch):
 
 
 class Programs(TestCase):
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(st.lists(STEPS, max_size=10))
     def test_the_rows_are_the_same_in_each_lifecycle_and_those_of_plain_python(self, program: list[Any]) -> None:
         events = [event for step in program for event in run(step)]

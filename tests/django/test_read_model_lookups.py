@@ -166,7 +166,7 @@ def small_batches(monkeypatch):
 
 
 class Programs(TestCase):
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(st.lists(STEPS, max_size=12))
     def test_the_rows_are_those_of_plain_python_in_each_lifecycle(self, program: list[Any]) -> None:
         events = [event for step in program for event in run(step)]

@@ -9,8 +9,10 @@
 #include "fold/bucket.hpp"
 #include "fold/created.hpp"
 #include "fold/distinct.hpp"
+#include "fold/fit.hpp"
 #include "fold/gather.hpp"
 #include "fold/handled.hpp"
+#include "fold/handler_rows.hpp"
 #include "fold/json_path.hpp"
 #include "fold/lookups.hpp"
 #include "fold/operations.hpp"
@@ -37,25 +39,7 @@ struct Decoded {
   Plan::ConditionSet holds = 0;  // the conditions that are true
 };
 
-CellView negated(CellView value) {
-  if (value.type == CellType::real) return CellView(-value.real);
-  if (value.type != CellType::integer && value.type != CellType::boolean) return value;
-  // no 64-bit integer, which a sum refuses
-  if (value.integer == INT64_MIN) return CellView(CellType::number, "9223372036854775808");
-  return CellView(-value.integer);
-}
-
 bool may_have_bytes(Kind kind) { return kind != Kind::integer && kind != Kind::real && kind != Kind::boolean; }
-
-CellView fitted(Plan::Fit fit, CellView value) {
-  using Fit = Plan::Fit;
-  if (fit == Fit::as_it_is) return value;
-  if (fit == Fit::negative || fit == Fit::negative_real) value = negated(value);
-  const bool whole = value.type == CellType::integer || value.type == CellType::boolean;
-  if (!whole) return value;
-  const bool real = fit == Fit::real || fit == Fit::negative_real;
-  return real ? CellView(static_cast<double>(value.integer)) : CellView(value.integer);
-}
 
 }  // namespace
 
@@ -609,7 +593,9 @@ class Fold::Impl {
 
   [[gnu::noinline]] CellView pseudo_value(const Decoded& event, int field) {
     if (field == Plan::kPosition) return CellView(event.position);
-    format_created(created_, event.created, spec->local_time);
+    if (std::exchange(created_at_, event.created) != event.created) {  // those of one append have the same
+      format_created(created_, event.created, spec->local_time);
+    }
     return CellView(CellType::text, created_);
   }
 
@@ -638,65 +624,13 @@ class Fold::Impl {
   std::string span_bytes_;
   std::vector<std::string> bucket_bytes_;  // of the key's parts
   std::vector<CellView> loaded_;
-  std::string created_;
+  std::string created_;  // of an event at created_at_
+  std::int64_t created_at_ = INT64_MIN;
   std::vector<std::uint32_t> handled_rows_;  // of an event that was taken apart
   PendingEvents pending_;
   HandledEvents handled_;
   bool has_texts_ = false;
 };
-
-namespace {
-
-// What was given out is kept as it is when it comes back: its bytes may be the collection's own.
-void take_back(const ColumnSpec& column, Cell& cell, const CellView& value) {
-  if (column.operation == Operation::distinct) {
-    const CellView number = stored(column, cell);
-    if (as_key(value) == as_key(number)) return;
-    throw ProjectionError("the column \"" + column.column +
-                          "\" is a number of different values, which an @on method cannot set");
-  }
-  const Collection* const collection = cell.collection();
-  if (collection != nullptr && value.type == CellType::json && value.view() == collection->text()) return;
-  load(column, cell, value);
-}
-
-class TableRow : public Fold::Row {
- public:
-  TableRow(const ProjectionSpec& spec, Table& table, std::uint32_t row) : spec_(spec), table_(table), row_(row) {}
-  CellView get(std::size_t column) const override { return stored(spec_.columns[column], table_.column(row_, column)); }
-  CellView key(std::size_t part) const override { return table_.key(row_, part).view(); }
-  void set(std::size_t column, CellView value) override {
-    take_back(spec_.columns[column], table_.column(row_, column), value);
-  }
-
- private:
-  const ProjectionSpec& spec_;
-  Table& table_;
-  std::uint32_t row_;
-};
-
-class TableBatch : public Fold::Batch {
- public:
-  TableBatch(const ProjectionSpec& spec, Table& table, const HandledEvents& handled)
-      : spec_(spec), table_(table), rows_(handled.rows()), events_(handled.events()) {}
-  std::span<const Event> events() const override { return events_; }
-  std::size_t rows() const override { return rows_.size(); }
-  CellView get(std::size_t row, std::size_t column) const override {
-    return stored(spec_.columns[column], table_.column(rows_[row], column));
-  }
-  CellView key(std::size_t row, std::size_t part) const override { return table_.key(rows_[row], part).view(); }
-  void set(std::size_t row, std::size_t column, CellView value) override {
-    take_back(spec_.columns[column], table_.column(rows_[row], column), value);
-  }
-
- private:
-  const ProjectionSpec& spec_;
-  Table& table_;
-  const std::vector<std::uint32_t>& rows_;
-  std::vector<Event> events_;
-};
-
-}  // namespace
 
 void Fold::Impl::call_handler(const Plan& plan, const EventView& event, std::uint32_t row) {
   if (spec->batched ? !handler.batch : !handler.each) {

@@ -108,6 +108,17 @@ class InlineReadModels::Model {
   const ProjectionSpec& spec() const { return *projection_.spec; }
 
   void appended(Connection& connection, std::span<const EventView> events) {
+    try {
+      fold_and_write(connection, events);
+    } catch (const LogNotFound&) {  // some connections notice it when a statement is run only
+      if (member_sql_) throw_no_member_table(spec());
+      if (lookup_sql_) throw_no_lookup_table(spec());
+      throw;
+    }
+  }
+
+ private:
+  void fold_and_write(Connection& connection, std::span<const EventView> events) {
     Fold fold = take_fold();
     std::optional<MemberTable> members;
     if (member_sql_) {
@@ -125,7 +136,6 @@ class InlineReadModels::Model {
     give_back(std::move(fold));
   }
 
- private:
   void fold_batch(Connection& connection, Fold& fold, std::span<const EventView> events) {
     RowLoader loader(connection, *projection_.spec, sql_);
     fold.set_loader(

@@ -7,13 +7,13 @@
 
 namespace eventfold {
 
-namespace {
-
-[[noreturn]] void throw_no_table(const ProjectionSpec& spec) {
+void throw_no_lookup_table(const ProjectionSpec& spec) {
   throw ProjectionError(spec.name +
                         " looks rows up, and the log was installed by a release that kept no copies of them: run "
                         "`manage.py migrate` (Django), or install() of the log");
 }
+
+namespace {
 
 class LookupComparison : public RowVisitor {
  public:
@@ -87,7 +87,7 @@ Statement& LookupTable::prepare(const std::string& sql) {
   try {
     return connection_.prepare(sql);
   } catch (const LogNotFound&) {
-    throw_no_table(spec_);
+    throw_no_lookup_table(spec_);
   }
 }
 
@@ -157,7 +157,7 @@ void compare_lookups(Connection& connection, const Fold& fold,
   try {
     connection.visit("source, key, value", sql.from, std::span(&name, 1), comparison);
   } catch (const LogNotFound&) {
-    throw_no_table(fold.spec());
+    throw_no_lookup_table(fold.spec());
   }
   comparison.tell_missing();
 }

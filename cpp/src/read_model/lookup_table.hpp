@@ -24,6 +24,9 @@ struct LookupSql {
   std::string remove;  // by name, source, key
 };
 
+// A log of earlier days has no such table. Throws ProjectionError.
+[[noreturn]] void throw_no_lookup_table(const ProjectionSpec& spec);
+
 // For the connection and the specification of one append. Throws ProjectionError where the table is missing.
 class LookupTable {
  public:
