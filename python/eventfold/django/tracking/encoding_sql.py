@@ -14,7 +14,6 @@ whatever SQLite may have stored in the column: what is not of the field's kind b
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from django.conf import settings
 
@@ -29,49 +28,12 @@ _REAL = (
 _BLOB = "'\"' || lower(hex({0})) || '\"'"
 
 
-class Usual(NamedTuple):
-    """How printf() writes the values that a field mostly has, at less cost than json_of(), with the same result."""
-
-    holds: str
-    """The SQL of whether a value is such. It calls no function: that is what makes it cheap."""
-    format: str
-    argument: str
-
-
 def json_of(field: AnyField, value: str) -> str:
     """Return the SQL expression of a field's JSON; `value` is the SQL of what its column holds."""
     kind = recorded_kind(field)
     if kind == "decimal":
         return _decimal(value, getattr(field, "decimal_places", None) or 0)
     return _ENCODERS[kind](value)
-
-
-def usual_json_of(field: AnyField, value: str) -> Usual:
-    """Return how the field's usual values are written; `value` is the SQL of what its column holds."""
-    kind = recorded_kind(field)
-    plain = f"{value} COLLATE BINARY"  # a collation of the column may be unknown to the program that writes
-    if kind in ("integer", "duration"):
-        usual = Usual(f"{plain} < '' AND {plain} = {value} | 0", "%d", value)
-        or_null = f"ifnull({value}, 'null')"
-    elif kind == "boolean":
-        usual = Usual(
-            f"{plain} < '' AND ({plain} = 1 OR {plain} = 0)", "%s", f"CASE {value} WHEN 1 THEN 'true' ELSE 'false' END"
-        )
-        or_null = f"CASE {value} WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE 'null' END"
-    elif kind in ("decimal", "real"):
-        if kind == "decimal":
-            limits, form = f"{plain} > -1e15 AND {plain} < 1e15", f'"%.{getattr(field, "decimal_places", None) or 0}f"'
-        else:
-            limits, form = (
-                f"({plain} = 0 OR {plain} BETWEEN 1e-30 AND 1e15 OR {plain} BETWEEN -1e15 AND -1e-30)",
-                "%!.17g",
-            )
-        usual = Usual(f"{plain} < '' AND {limits}", form, value)
-        or_null = f"CASE WHEN {value} IS NULL THEN 'null' ELSE printf('{form}', {value}) END"
-    else:
-        or_null = _text_encoder(kind)(value)  # json_quote() knows NULL
-        usual = Usual(f"{plain} >= '' AND {plain} < x''", "%s", or_null)
-    return Usual(f"({value} IS NULL OR {usual.holds})", "%s", or_null) if field.null else usual
 
 
 def native_way(field: AnyField) -> str | None:
@@ -126,37 +88,22 @@ def _decimal(value: str, places: int) -> str:
     )
 
 
-def _text_encoder(kind: str) -> Callable[[str], str]:
-    """What makes the JSON of a text in a column of a kind; of NULL too."""
-    return {"datetime": _datetime_text, "uuid": _uuid_text, "json": _json_text}.get(kind, "json_quote({})".format)
-
-
 def _datetime(value: str) -> str:
-    return _otherwise(value, ("text", _datetime_text(value)))
-
-
-def _datetime_text(value: str) -> str:
     zone = " || 'Z'" if settings.USE_TZ else ""
-    return f"json_quote(replace({value}, ' ', 'T'){zone})"
+    return _otherwise(value, ("text", f"json_quote(replace({value}, ' ', 'T'){zone})"))
 
 
 def _uuid(value: str) -> str:
-    return _otherwise(value, ("text", _uuid_text(value)))
-
-
-def _uuid_text(value: str) -> str:
     dashed = " || '-' || ".join(
         f"substr({value}, {start}, {size})" for start, size in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
     )
-    return f"CASE length({value}) WHEN 32 THEN json_quote({dashed}) ELSE json_quote({value}) END"
+    return _otherwise(
+        value, ("text", f"CASE length({value}) WHEN 32 THEN json_quote({dashed}) ELSE json_quote({value}) END")
+    )
 
 
 def _json(value: str) -> str:
-    return _otherwise(value, ("text", _json_text(value)))
-
-
-def _json_text(value: str) -> str:
-    return f"CASE WHEN json_valid({value}) THEN json({value}) ELSE json_quote({value}) END"
+    return _otherwise(value, ("text", f"CASE WHEN json_valid({value}) THEN json({value}) ELSE json_quote({value}) END"))
 
 
 _ENCODERS: dict[str, Callable[[str], str]] = {

@@ -11,7 +11,7 @@ from eventfold.django import event_views
 from eventfold.django.kinds import AnyField, kind_of
 from eventfold.django.tracking import trigger_sql
 from eventfold.django.tracking.added_defaults import AddedDefaults
-from eventfold.django.tracking.encoding_sql import Usual, json_of, native_way, usual_json_of
+from eventfold.django.tracking.encoding_sql import json_of, native_way
 from eventfold.django.tracking.event_types import (
     MASKED,
     TrackedEvents,
@@ -114,13 +114,7 @@ def _table(connection: BaseDatabaseWrapper, model: Any, tracking: Tracking, even
     ids = [event_views.find_type(connection, event._meta.label) for event in events]
     created, changed, deleted, _ = (row.id if row else 0 for row in ids)
     members = tuple(
-        Member(
-            str(field.column),
-            field.name,
-            _json_of(field, tracking),
-            _native_way(field, tracking),
-            _usual(field, tracking),
-        )
+        Member(str(field.column), field.name, _json_of(field, tracking), _native_way(field, tracking))
         for field in tracked_fields(model, tracking)
         if str(field.column).lower() in columns
     )
@@ -135,7 +129,6 @@ def _table(connection: BaseDatabaseWrapper, model: Any, tracking: Tracking, even
         changed=changed,
         deleted=deleted,
         key_native=_key_native(model, events.created),
-        key_usual=_key_usual(model, events.created),
     )
 
 
@@ -184,13 +177,6 @@ def _key_native(model: Any, event: Any) -> str | None:
     return None if len(parts) > 1 or _is_text_of_another(parts[0], event) else native_way(parts[0])
 
 
-def _key_usual(model: Any, event: Any) -> Callable[[str], Usual] | None:
-    parts = key_parts(model)
-    if len(parts) > 1 or _is_text_of_another(parts[0], event):
-        return None
-    return lambda value: usual_json_of(parts[0], value)
-
-
 def _is_text_of_another(part: AnyField, event: Any) -> bool:
     return kind_of(event._meta.get_field("key")) != recorded_kind(part)
 
@@ -203,10 +189,6 @@ def _json_of(field: AnyField, tracking: Tracking) -> Callable[[str], str]:
 
 def _native_way(field: AnyField, tracking: Tracking) -> str | None:
     return None if field.name in tracking.mask else native_way(field)
-
-
-def _usual(field: AnyField, tracking: Tracking) -> Callable[[str], Usual] | None:
-    return None if field.name in tracking.mask else lambda value: usual_json_of(field, value)
 
 
 def _is_here(connection: BaseDatabaseWrapper, model: Any) -> bool:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from eventfold.django.tracking.encoding_sql import Usual
 from eventfold.django.view_sql import quote_name, quote_text
 
 PREFIX = "eventfold_tracks_"
@@ -36,8 +35,6 @@ class Member:
     json: Callable[[str], str]
     native: str | None = None
     """How eventfold_row_json writes a value, if it can."""
-    usual: Callable[[str], Usual] | None = None
-    """How printf() writes a usual value; None: any value as it stands in `json`."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +57,12 @@ class TrackedTable:
     """The ids of the event types."""
     key_native: str | None = None
     """How eventfold_row_json writes the key, where that is a column as it stands."""
-    key_usual: Callable[[str], Usual] | None = None
-    """How printf() writes a usual key, where that is a column as it stands."""
 
 
 def triggers(table: TrackedTable) -> dict[str, str]:
     """Return the CREATE TRIGGER of each trigger by its name."""
-    created = _append(table, table.created, "new", _whole_row(table, "new"))
-    deleted = _append(table, table.deleted, "old", _whole_row(table, "old"))
+    created = _append(table, table.created, "new", [_both("new", member) for member in table.members])
+    deleted = _append(table, table.deleted, "old", [_both("old", member) for member in table.members])
     moved = " OR ".join(_differs(column) for column in table.key)
     found = {
         "created": f"AFTER INSERT ON {quote_name(table.table)}\nBEGIN\n{created}\nEND",
@@ -77,7 +72,7 @@ def triggers(table: TrackedTable) -> dict[str, str]:
     }
     others = [member for member in table.members if member.column not in table.key]
     if others:
-        changed = _append(table, table.changed, "new", _data(table, "new", [_if_changed(member) for member in others]))
+        changed = _append(table, table.changed, "new", [_if_changed(member) for member in others])
         differs = " OR ".join(_differs(member.column) for member in others)
         same = " AND ".join(f"NOT {_differs(column)}" for column in table.key)
         found["changed"] = (
@@ -119,50 +114,14 @@ class _Part(NamedTuple):
     values: list[str]
 
 
-def _append(table: TrackedTable, type_id: int, row: str, data: str) -> str:
-    """The statements that append an event."""
+def _append(table: TrackedTable, type_id: int, row: str, pairs: Sequence[_Part]) -> str:
+    """The statements that append an event; `pairs` are parts such as `,"new_title":"Emma"`."""
+    data = _data(table, row, pairs)
     return (
         f"INSERT INTO eventfold_event (position, type_id, created, slot{table.key_slot + 1}, data)\n"
         f"VALUES ({_POSITION}, {type_id}, {_CREATED}, {table.key_value(row)}, {data})\n"
         "ON CONFLICT (position) DO NOTHING;\n"
         f"SELECT RAISE(ABORT, {quote_text(_NOT_RECORDED)}) WHERE changes() = 0;"
-    )
-
-
-def _whole_row(table: TrackedTable, row: str) -> str:
-    """As row_json(), at less cost where each value is a usual one: of many columns that was half of a trigger."""
-    checks: list[str] = []
-    parts = [_Part('{"key":%s', [table.key_json(row)])]
-    if table.key_usual:
-        parts = [_usual('{"key":', table.key_usual(f"{row}.{quote_name(table.key[0])}"), checks)]
-    for member in table.members:
-        value = f"{row}.{quote_name(member.column)}"
-        usual = member.usual(value) if member.usual else Usual("", "%s", member.json(value))
-        parts.append(_usual(_label(row, member), usual, checks))
-    fast = _joined([*parts, _Part("}", [])])
-    checks = [f"({' AND '.join(checks[start : start + _ARGUMENTS])})" for start in range(0, len(checks), _ARGUMENTS)]
-    return f"CASE WHEN {' AND '.join(checks) or 'true'} THEN {fast} ELSE {_any_row(table, row)} END"
-
-
-def _usual(label: str, usual: Usual, checks: list[str]) -> _Part:
-    if usual.holds and usual.holds not in checks:
-        checks.append(usual.holds)
-    return _Part(label.replace("%", "%%") + usual.format, [usual.argument])
-
-
-def _any_row(table: TrackedTable, row: str) -> str:
-    """The same whatever the row holds, in as little code as can be: SQLite makes room for all of a trigger's code
-    whenever it is fired.
-    """
-    ways = list(dict.fromkeys(member.json("column3") for member in table.members))
-    encoded = " ".join(f"WHEN {number} THEN {way}" for number, way in enumerate(ways))
-    rows = ", ".join(
-        f"({ways.index(member.json('column3'))}, {quote_text(_label(row, member))}, +{row}.{quote_name(member.column)})"
-        for member in table.members
-    )
-    return (
-        f"'{{\"key\":' || {table.key_json(row)} || "
-        f"(SELECT group_concat(column2 || CASE column1 {encoded} END, '') FROM (VALUES {rows})) || '}}'"
     )
 
 
