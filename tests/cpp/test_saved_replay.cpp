@@ -204,7 +204,7 @@ TEST_CASE("a save that another replay has spoilt does not count, and one that ca
 }
 
 TEST_CASE("several replays in one reading go on each from where it was", "[saved]") {
-  Shop t(60'000);
+  Shop t(150'000);  // more than one batch of a shared reading
   const Projection shops = sold("Shops", "shop");
   Replay(t.log, sold()).write("hash");
   Replay(t.log, shops).write("hash");
