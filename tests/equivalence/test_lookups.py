@@ -109,7 +109,10 @@ def expected(spec: dict[str, Any], recorded: list[oracle.Event]) -> oracle.Rows:
         rows = oracle.fold(other, recorded[:number])
         key = tuple(data[part["field"]] for part in other["key"])
         row = rows.get(key[0] if len(key) == 1 else key)
-        seen.append((kind, {**data, "looked": None if row is None else row[0]}, position, created))
+        looked = None if row is None else row[0]
+        if other["columns"][0]["kind"] == "real" and looked is not None:
+            looked = float(looked)  # also the initial value, which the specification may write as 0
+        seen.append((kind, {**data, "looked": looked}, position, created))
     plain = {"kind": "any", "keys": ["looked"]}
     events = {kind: {**fields, "looked": plain} for kind, fields in spec["events"].items()}
     return oracle.fold({**spec, "events": events}, seen)
