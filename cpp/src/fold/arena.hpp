@@ -31,6 +31,8 @@ class Arena {
     left_ -= size;
     return std::exchange(at_, at_ + size);
   }
+  // Bytes of its own that say the same.
+  const char* copy(const char* bytes, std::size_t size) { return std::copy_n(bytes, size, allocate(size)) - size; }
   // Keeps the memory of another one, whose cells have come over.
   void take(Arena& other) {
     std::move(other.chunks_.begin(), other.chunks_.end(), std::back_inserter(chunks_));

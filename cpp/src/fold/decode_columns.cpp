@@ -87,7 +87,7 @@ void Decoder::keep_bytes(std::size_t index, CellView& value, Arena& made) const 
     if (std::less<>()(value.data, buffer->data()) || !std::less<>()(value.data, buffer->data() + buffer->size())) {
       continue;
     }
-    value.data = std::copy_n(value.data, value.size, made.allocate(value.size)) - value.size;
+    value.data = made.copy(value.data, value.size);
     return;
   }
 }

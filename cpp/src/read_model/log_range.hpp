@@ -7,6 +7,7 @@
 #include "eventfold/projection.hpp"
 #include "scan/event_scan.hpp"
 #include "segment/segment_reader.hpp"
+#include "segment/segment_walk.hpp"
 
 namespace eventfold {
 
@@ -31,10 +32,8 @@ class RangeFolder {
   Connection& connection_;
   Fold& fold_;
   const ScanTypes& types_;
-  std::optional<SegmentReader> segments_;  // none: the projection needs more of an event than columns have
-  std::optional<SegmentRange> next_;       // the first segment that ends after the last range
-  bool sealed_ = true;                     // there may be one
-  Position events_until_ = 0;              // as far as it is of no use
+  SegmentWalk walk_;
+  std::optional<SegmentReader> segments_;  // none: there are no segments, or the fold needs more than they have
 };
 
 // What a projection, or several of them, want of each type that is scanned.

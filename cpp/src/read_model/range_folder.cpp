@@ -18,33 +18,27 @@ std::vector<SegmentReader::Wanted> wanted_columns(const ScanTypes& types, std::s
 }
 
 RangeFolder::RangeFolder(Connection& connection, Fold& fold, const ScanTypes& types)
-    : connection_(connection), fold_(fold), types_(types) {
-  const ProjectionSpec& spec = fold.spec();
-  sealed_ = spec.handlers.empty() && !types.with_stream() && !types.empty() && has_segment_tables(connection);
-  if (sealed_) segments_.emplace(connection, wanted_columns(types, spec.events));
+    : connection_(connection),
+      fold_(fold),
+      types_(types),
+      walk_(connection, fold.spec().handlers.empty() && !types.with_stream() && !types.empty()) {
+  if (walk_.any()) segments_.emplace(connection, wanted_columns(types, fold.spec().events));
 }
 
 Position RangeFolder::fold_next(Position after, Position batch, Position until) {
-  if (sealed_ && !(next_ && next_->until > after)) {
-    next_ = segments_->next(after);
-    sealed_ = next_.has_value();
-  }
   const Position end = std::min(after + batch, until);
-  if (!sealed_ || next_->after > after || after < events_until_) {
-    const Position reached = sealed_ && next_->after > after ? std::min(end, next_->after) : end;
-    fold_range(connection_, fold_, types_, after, reached);
-    return reached;
+  auto stretch = walk_.next(after, end);
+  if (stretch.sealed) {
+    if (segments_->read(stretch.until)) {
+      const Position reached = std::min(stretch.until, until);
+      fold_segment(after, reached);
+      return reached;
+    }
+    walk_.pass_over(stretch.until);  // it is gone, or not all is in columns
+    stretch = walk_.next(after, end);
   }
-  const SegmentRange segment = *next_;
-  next_.reset();
-  const Position reached = std::min(segment.until, until);
-  if (segments_->read(segment.until)) {
-    fold_segment(after, reached);
-    return reached;
-  }
-  events_until_ = segment.until;  // it is gone, or not all is in columns
-  fold_range(connection_, fold_, types_, after, end);
-  return end;
+  fold_range(connection_, fold_, types_, after, stretch.until);
+  return stretch.until;
 }
 
 void RangeFolder::fold_segment(Position after, Position until) {

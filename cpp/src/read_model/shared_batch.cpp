@@ -70,7 +70,7 @@ void SharedBatch::decode(std::vector<Decoder>& decoders, const SharedTypes& type
 void SharedBatch::keep_bytes(CellView& field, std::string_view data) {
   if (!field.has_bytes() || field.size == 0) return;
   if (std::greater_equal<>()(field.data, data.data()) && std::less<>()(field.data, data.data() + data.size())) return;
-  field.data = std::copy_n(field.data, field.size, made_.allocate(field.size)) - field.size;
+  field.data = made_.copy(field.data, field.size);
 }
 
 void SharedBatch::add(int type, const EventColumns& columns, const Interleaved::Piece& piece) {
@@ -99,14 +99,26 @@ void SharedBatch::finish(std::vector<Decoder>& decoders, const SharedTypes& type
   }
 }
 
+namespace {
+
+bool one_decodes(const SharedTypes& types) {
+  return std::ranges::any_of(types.parts_of,
+                             [](const auto& parts) { return std::ranges::any_of(parts, &SharedTypes::Part::decodes); });
+}
+
+}  // namespace
+
 BatchReader::BatchReader(Connection& connection, const ScanTypes& scan, const SharedTypes& types, Position window,
                          Position after, Position until)
-    : connection_(connection), scan_(scan), types_(types), window_(window), until_(until), at_(after) {
+    : connection_(connection),
+      scan_(scan),
+      types_(types),
+      window_(window),
+      until_(until),
+      at_(after),
+      walk_(connection, !scan.with_stream() && !scan.empty() && !one_decodes(types)) {
   for (const EventSpec& type : types.shared) decoders_.emplace_back(type);
-  const auto decodes = [](const auto& parts) { return std::ranges::any_of(parts, &SharedTypes::Part::decodes); };
-  may_be_sealed_ = !scan.with_stream() && !scan.empty() && std::ranges::none_of(types.parts_of, decodes) &&
-                   has_segment_tables(connection);
-  if (!may_be_sealed_) return;
+  if (!walk_.any()) return;
   const std::vector<EventSpec> events(types.shared.begin(), types.shared.end());
   for (auto& segments : segments_) segments.emplace(connection, wanted_columns(scan, events));
   for (const std::int64_t id : scan.ids()) numbers_.push_back(scan.index_of(id));
@@ -115,34 +127,29 @@ BatchReader::BatchReader(Connection& connection, const ScanTypes& scan, const Sh
 void BatchReader::read(SharedBatch& batch) {
   batch.clear();
   while (at_ < until_ && !batch.full()) {
-    if (may_be_sealed_ && !sealed_ && !(next_ && next_->until > at_)) {
-      next_ = segments_[0]->next(at_);
-      may_be_sealed_ = next_.has_value();
+    if (!sealed_) {
+      const auto stretch = walk_.next(at_, until_);
+      if (!stretch.sealed) {
+        read_events(batch, stretch.until);
+        continue;
+      }
+      if (!batch.empty()) break;  // a batch is of one kind
+      open_segment(stretch.until);
     }
-    const bool within = may_be_sealed_ && (sealed_ || (next_->after <= at_ && at_ >= events_until_));
-    if (within) {
-      if (!batch.empty()) return batch.finish(decoders_, types_);  // a batch is of one kind
-      if (read_columns(batch)) return;
-    } else {
-      const bool ahead = may_be_sealed_ && next_->after > at_;
-      read_events(batch, ahead ? std::min(next_->after, until_) : until_);
-    }
+    if (sealed_ && read_columns(batch)) return;
   }
   batch.finish(decoders_, types_);
 }
 
+void BatchReader::open_segment(Position until) {
+  turn_ = 1 - turn_;
+  if (!segments_[turn_]->read(until)) return walk_.pass_over(until);
+  sealed_until_ = until;
+  sealed_.emplace(segments_[turn_]->types(), at_, until_);
+}
+
 // False: the batch is empty; nothing that is wanted is left of the segment, or it cannot be used.
 bool BatchReader::read_columns(SharedBatch& batch) {
-  if (!sealed_) {
-    turn_ = 1 - turn_;
-    sealed_until_ = next_->until;
-    next_.reset();
-    if (!segments_[turn_]->read(sealed_until_)) {
-      events_until_ = sealed_until_;
-      return false;
-    }
-    sealed_.emplace(segments_[turn_]->types(), at_, until_);
-  }
   const std::span<const EventColumns> columns = segments_[turn_]->types();
   while (batch.room() > 0) {
     const auto piece = sealed_->next(batch.room());
@@ -161,7 +168,7 @@ bool BatchReader::read_columns(SharedBatch& batch) {
     // perhaps in a field that only some of them want: each is to see for itself
     at_ = before;
     sealed_.reset();
-    events_until_ = sealed_until_;
+    walk_.pass_over(sealed_until_);
     batch.clear();
     return false;
   }

@@ -13,6 +13,7 @@
 #include "fold/decode.hpp"
 #include "scan/event_scan.hpp"
 #include "segment/segment_reader.hpp"
+#include "segment/segment_walk.hpp"
 
 namespace eventfold {
 
@@ -87,6 +88,7 @@ class BatchReader {
   Position at() const { return at_; }
 
  private:
+  void open_segment(Position until);
   bool read_columns(SharedBatch& batch);
   void read_events(SharedBatch& batch, Position until);
 
@@ -98,14 +100,12 @@ class BatchReader {
   Position at_;
   std::vector<Decoder> decoders_;
 
+  SegmentWalk walk_;
   std::array<std::optional<SegmentReader>, 2> segments_;  // in turn: the last batch may still be in use
   std::size_t turn_ = 0;
   std::vector<int> numbers_;           // of the types of a segment, among the shared ones
   std::optional<Interleaved> sealed_;  // what is left of the segment
   Position sealed_until_ = 0;
-  bool may_be_sealed_ = false;
-  std::optional<SegmentRange> next_;  // the first segment that ends after at_
-  Position events_until_ = 0;         // as far as it is of no use
 };
 
 }  // namespace eventfold

@@ -12,7 +12,6 @@ SegmentReader::SegmentReader(Connection& connection, std::vector<Wanted> wanted)
   sql_ =
       "SELECT s.format, c.type_id, c.name, c.events, c.content FROM eventfold_segment s "
       "LEFT JOIN eventfold_segment_column c ON c.until = s.until AND (";
-  parameters_.emplace_back();
   for (std::size_t type = 0; type < wanted_.size(); ++type) {
     sql_ += type == 0 ? "c.type_id = ? AND c.name IN (''" : ") OR c.type_id = ? AND c.name IN (''";
     parameters_.emplace_back(wanted_[type].type_id);
@@ -22,15 +21,7 @@ SegmentReader::SegmentReader(Connection& connection, std::vector<Wanted> wanted)
     }
   }
   sql_ += ")) WHERE s.until = ?";
-  std::rotate(parameters_.begin(), parameters_.begin() + 1, parameters_.end());
-}
-
-std::optional<SegmentRange> SegmentReader::next(Position after) {
-  for (;;) {
-    const auto range = next_segment(connection_, after);
-    if (!range || range->readable) return range;
-    after = range->until;
-  }
+  parameters_.emplace_back();  // the segment
 }
 
 bool SegmentReader::read(Position until) {

@@ -21,8 +21,6 @@ class SegmentReader {
   // The connection must outlive it.
   SegmentReader(Connection& connection, std::vector<Wanted> wanted);
 
-  // Where what is sealed after a position begins and ends; none: nothing is. It may be thrown away at any time.
-  std::optional<SegmentRange> next(Position after);
   // Reads the segment that ends there. False: it is gone, or has not all in columns: events must be read instead.
   // Throws CorruptLog.
   bool read(Position until);
@@ -34,7 +32,7 @@ class SegmentReader {
   std::vector<Wanted> wanted_;
   std::vector<EventColumns> types_;
   std::string sql_;
-  std::vector<Value> parameters_;  // the first is the segment
+  std::vector<Value> parameters_;  // the last is the segment
 };
 
 }  // namespace eventfold
