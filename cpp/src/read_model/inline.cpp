@@ -110,7 +110,7 @@ class InlineReadModels::Model {
   void appended(Connection& connection, std::span<const EventView> events) {
     try {
       fold_and_write(connection, events);
-    } catch (const LogNotFound&) {  // some connections notice it when a statement is run only
+    } catch (const LogNotFound&) {  // when a statement is prepared, or not before it is run
       if (member_sql_) throw_no_member_table(spec());
       if (lookup_sql_) throw_no_lookup_table(spec());
       throw;

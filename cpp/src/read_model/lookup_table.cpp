@@ -83,14 +83,6 @@ LookupTable::LookupTable(Connection& connection, const ProjectionSpec& spec, con
   for (const LookupSpec& lookup : spec.lookups) side_keys_.emplace_back(*lookup.projection);
 }
 
-Statement& LookupTable::prepare(const std::string& sql) {
-  try {
-    return connection_.prepare(sql);
-  } catch (const LogNotFound&) {
-    throw_no_lookup_table(spec_);
-  }
-}
-
 void LookupTable::attach(Fold& fold) {
   for (std::size_t number = 0; number < spec_.lookups.size(); ++number) {
     fold.lookup(number).set_loader([this, number](std::span<const CellView> key, std::vector<CellView>& columns) {
@@ -101,7 +93,7 @@ void LookupTable::attach(Fold& fold) {
 
 bool LookupTable::load(std::size_t number, std::span<const CellView> key, std::vector<CellView>& columns) {
   const LookupSpec& lookup = spec_.lookups[number];
-  Statement& statement = prepare(sql_.find);
+  Statement& statement = connection_.prepare(sql_.find);
   ResetGuard guard(statement);
   statement.bind({std::string_view(spec_.name), std::string_view(lookup.name), side_keys_[number].of(key)});
   if (!statement.step()) return false;
@@ -124,14 +116,14 @@ Value LookupTable::key_of(std::size_t number, const Fold& side, std::size_t row)
 
 void LookupTable::write(std::size_t number, const Fold& side, std::size_t row) {
   const LookupSpec& lookup = spec_.lookups[number];
-  Statement& statement = prepare(sql_.write);
+  Statement& statement = connection_.prepare(sql_.write);
   ResetGuard guard(statement);
   statement.run({std::string_view(spec_.name), std::string_view(lookup.name), key_of(number, side, row),
                  value_of(side.spec().columns[lookup.column].kind, side.column(row, lookup.column))});
 }
 
 void LookupTable::remove(std::string_view source, const Value& key) {
-  Statement& statement = prepare(sql_.remove);
+  Statement& statement = connection_.prepare(sql_.remove);
   ResetGuard guard(statement);
   statement.run({std::string_view(spec_.name), source, key});
 }

@@ -27,7 +27,7 @@ struct LookupSql {
 // A log of earlier days has no such table. Throws ProjectionError.
 [[noreturn]] void throw_no_lookup_table(const ProjectionSpec& spec);
 
-// For the connection and the specification of one append. Throws ProjectionError where the table is missing.
+// For the connection and the specification of one append. Throws LogNotFound where the table is missing.
 class LookupTable {
  public:
   LookupTable(Connection& connection, const ProjectionSpec& spec, const LookupSql& sql);
@@ -45,7 +45,6 @@ class LookupTable {
  private:
   bool load(std::size_t number, std::span<const CellView> key, std::vector<CellView>& columns);
   Value key_of(std::size_t number, const Fold& side, std::size_t row);
-  Statement& prepare(const std::string& sql);
 
   Connection& connection_;
   const ProjectionSpec& spec_;

@@ -38,16 +38,8 @@ void throw_no_member_table(const ProjectionSpec& spec) {
 MemberTable::MemberTable(Connection& connection, const ProjectionSpec& spec, const MemberSql& sql)
     : connection_(connection), spec_(spec), sql_(sql), side_key_(spec) {}
 
-Statement& MemberTable::prepare(const std::string& sql) {
-  try {
-    return connection_.prepare(sql);
-  } catch (const LogNotFound&) {
-    throw_no_member_table(spec_);
-  }
-}
-
 bool MemberTable::has(std::span<const CellView> key, std::size_t column, const CellView& value) {
-  Statement& statement = prepare(sql_.find);
+  Statement& statement = connection_.prepare(sql_.find);
   ResetGuard guard(statement);
   statement.bind({std::string_view(spec_.name), side_key_.of(key), std::string_view(spec_.columns[column].column),
                   stored_member(value)});
@@ -55,20 +47,20 @@ bool MemberTable::has(std::span<const CellView> key, std::size_t column, const C
 }
 
 void MemberTable::insert(std::span<const CellView> key, std::size_t column, const CellView& value) {
-  Statement& statement = prepare(sql_.insert);
+  Statement& statement = connection_.prepare(sql_.insert);
   ResetGuard guard(statement);
   statement.run({std::string_view(spec_.name), side_key_.of(key), std::string_view(spec_.columns[column].column),
                  stored_member(value)});
 }
 
 void MemberTable::remove(const Value& key, std::string_view column, const Value& value) {
-  Statement& statement = prepare(sql_.remove);
+  Statement& statement = connection_.prepare(sql_.remove);
   ResetGuard guard(statement);
   statement.run({std::string_view(spec_.name), key, column, value});
 }
 
 void MemberTable::remove_key(const Value& key) {
-  Statement& statement = prepare(sql_.remove_key);
+  Statement& statement = connection_.prepare(sql_.remove_key);
   ResetGuard guard(statement);
   statement.run({std::string_view(spec_.name), key});
 }
@@ -89,7 +81,7 @@ void MemberTable::write_back(const Fold& fold, std::size_t row, std::span<const 
   for (std::size_t column = 0; column < spec_.columns.size(); ++column) {
     if (spec_.columns[column].operation != Operation::distinct) continue;
     if (fold.loaded(row) && fold.forgets_members(row, column)) {
-      Statement& statement = prepare(sql_.remove_column);
+      Statement& statement = connection_.prepare(sql_.remove_column);
       ResetGuard guard(statement);
       statement.run({std::string_view(spec_.name), side_key_.of(key), std::string_view(spec_.columns[column].column)});
     }

@@ -33,12 +33,12 @@ CellView member_of(const Value& stored, bool of_bytes);
 // A log of earlier days has no such table. Throws ProjectionError.
 [[noreturn]] void throw_no_member_table(const ProjectionSpec& spec);
 
-// For the connection and the spec of one append.
+// For the connection and the spec of one append. Throws LogNotFound where the table is missing.
 class MemberTable {
  public:
   MemberTable(Connection& connection, const ProjectionSpec& spec, const MemberSql& sql);
 
-  // As Fold::MemberLoader. Throws ProjectionError where the table is missing, as all of these do.
+  // As Fold::MemberLoader.
   bool has(std::span<const CellView> key, std::size_t column, const CellView& value);
   // Writes what a fold counted, once it has loaded and folded.
   void write_back(const Fold& fold);
@@ -50,7 +50,6 @@ class MemberTable {
 
  private:
   void write_back(const Fold& fold, std::size_t row, std::span<const CellView> key);
-  Statement& prepare(const std::string& sql);
 
   Connection& connection_;
   const ProjectionSpec& spec_;
