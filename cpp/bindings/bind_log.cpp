@@ -13,6 +13,13 @@ using bindings::LogHandle;
 
 namespace {
 
+// What an operation returns that runs without the GIL.
+template <class F>
+auto natively(LogHandle& self, const F& operation) {
+  NativeCall call(*self.database);
+  return operation(self.log);
+}
+
 py::bytes bytes_of(const Uuid& id) { return {reinterpret_cast<const char*>(id.data()), id.size()}; }
 
 Appended append(LogHandle& self, const Batch& batch, const std::string& request, Version expected_version,
@@ -57,20 +64,11 @@ py::tuple tuple_of(const FoundChanges& found) {
 }
 
 py::tuple changes(LogHandle& self, const WantedChanges& wanted, Position after, Position until) {
-  FoundChanges found;
-  {
-    NativeCall call(*self.database);
-    found = self.log.changes(wanted, after, until);
-  }
-  return tuple_of(found);
+  return tuple_of(natively(self, [&](EventLog& log) { return log.changes(wanted, after, until); }));
 }
 
 py::object fold_and_find(LogHandle& self, AppendListener* read_models, const WantedChanges* wanted) {
-  std::optional<PendingChanges> pending;
-  {
-    NativeCall call(*self.database);
-    pending = self.log.fold_and_find(read_models, wanted);
-  }
+  const auto pending = natively(self, [&](EventLog& log) { return log.fold_and_find(read_models, wanted); });
   if (!pending) return py::none();
   return py::make_tuple(pending->after, pending->until, tuple_of(pending->found), pending->marked);
 }
@@ -83,11 +81,7 @@ py::tuple tuple_of(const RecordedEvent& event) {
 py::list read_log(LogHandle& self, std::vector<std::string> types, std::optional<std::string> stream, Position after,
                   std::optional<Position> until, bool backward, std::optional<std::int64_t> limit) {
   const Query query{std::move(types), std::move(stream), after, until, backward, limit};
-  std::vector<RecordedEvent> events;
-  {
-    NativeCall call(*self.database);
-    events = self.log.read(query);
-  }
+  const auto events = natively(self, [&](EventLog& log) { return log.read(query); });
   py::list list(events.size());
   for (std::size_t index = 0; index < events.size(); ++index) list[index] = tuple_of(events[index]);
   return list;
@@ -103,11 +97,7 @@ auto native(F function, Arguments... /* types only */) {
 }
 
 py::dict info(LogHandle& self) {
-  LogInfo found;
-  {
-    NativeCall call(*self.database);
-    found = self.log.info();
-  }
+  const LogInfo found = natively(self, [](EventLog& log) { return log.info(); });
   py::dict dict;
   dict["log_id"] = found.log_id;
   dict["epoch"] = found.epoch;
@@ -117,11 +107,7 @@ py::dict info(LogHandle& self) {
 }
 
 py::dict stats(LogHandle& self) {
-  LogStats found;
-  {
-    NativeCall call(*self.database);
-    found = self.log.stats();
-  }
+  const LogStats found = natively(self, [](EventLog& log) { return log.stats(); });
   py::dict dict;
   dict["events"] = found.events;
   dict["events_by_type"] = found.events_by_type;
@@ -131,11 +117,7 @@ py::dict stats(LogHandle& self) {
 }
 
 py::dict segments(LogHandle& self) {
-  SegmentStats found;
-  {
-    NativeCall call(*self.database);
-    found = self.log.segments();
-  }
+  const SegmentStats found = natively(self, [](EventLog& log) { return log.segments(); });
   py::dict dict;
   dict["segments"] = found.segments;
   dict["positions"] = found.positions;
@@ -144,8 +126,7 @@ py::dict segments(LogHandle& self) {
 }
 
 std::optional<Position> seal_next(LogHandle& self, Position after, Position positions) {
-  NativeCall call(*self.database);
-  return self.log.seal_next(after, {.positions = positions});
+  return natively(self, [&](EventLog& log) { return log.seal_next(after, {.positions = positions}); });
 }
 
 }  // namespace
