@@ -1,7 +1,7 @@
 """Whatever is recorded, by whom and in what order: inline, async and live read models have the same rows."""
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -13,6 +13,7 @@ from eventfold.django.following.turns import Step
 from tests.django.sales.events import Returned, Sold, Visited, Withdrawn
 from tests.django.sales.models import Shop
 from tests.django.sales.read_models import AsyncItem, AsyncShop, InlineItem, InlineShop, LiveItem, LiveShop
+from tests.django.savepoints import run_atomic
 
 ITEMS = st.integers(0, 2)
 BUYERS = st.sampled_from(["ann", "bob", "ß"])
@@ -48,25 +49,13 @@ STEPS = st.recursive(
 )
 
 
-class Undo(Exception):
-    pass
-
-
 def run(step):
     if isinstance(step, list):
         Sold.objects.bulk_create(step)
     elif not isinstance(step, tuple):
         step.save()
     elif isinstance(step[0], bool):
-        kept, steps = step
-        try:
-            with transaction.atomic():
-                for each in steps:
-                    run(each)
-                if not kept:
-                    raise Undo
-        except Undo:
-            pass
+        run_atomic(*step, run)
     elif step[0] == "follow":
         for follower in followers():
             for _ in range(step[1]):

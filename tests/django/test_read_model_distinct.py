@@ -21,6 +21,7 @@ from eventfold.django.following.turns import Step
 from eventfold.django.partial_replay import replay_rows
 from tests.django.lending.events import Counted, Lent, Scrapped, Sold
 from tests.django.lending.read_models import AsyncReaders, Branch, InlineReaders, LiveReaders
+from tests.django.savepoints import run_atomic
 from tests.django.shelves.helpers import replayed
 
 both = pytest.mark.django_db(databases=["default", "memory"])
@@ -48,10 +49,6 @@ STEPS = st.recursive(
 )
 
 
-class Undo(Exception):
-    pass
-
-
 def run(step: Any) -> list[Any]:
     """Do it, and return what was recorded."""
     if isinstance(step, list):
@@ -60,17 +57,7 @@ def run(step: Any) -> list[Any]:
         step.save()
         return [step]
     if isinstance(step[0], bool):
-        kept, steps = step
-        done: list[Any] = []
-        try:
-            with transaction.atomic():
-                for each in steps:
-                    done += run(each)
-                if not kept:
-                    raise Undo
-        except Undo:
-            return []
-        return done
+        return run_atomic(*step, run)
     if step[0] == "program":
         event = step[1]
         fee = None if event.fee is None else str(event.fee)

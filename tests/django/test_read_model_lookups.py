@@ -23,6 +23,7 @@ from eventfold.django.registry import compile_model, forget
 from eventfold.django.replay import replay
 from tests.django.lending.events import Joined, Left, Lent, Moved, Sold
 from tests.django.lending.read_models import AsyncCity, InlineCity, LiveCity, LoanList, Member
+from tests.django.savepoints import run_atomic
 from tests.django.shelves.helpers import replayed
 
 both = pytest.mark.django_db(databases=["default", "memory"])
@@ -50,10 +51,6 @@ STEPS = st.recursive(
 )
 
 
-class Undo(Exception):
-    pass
-
-
 def run(step: Any) -> list[Any]:
     """Do it, and return what was recorded."""
     if isinstance(step, list):
@@ -62,17 +59,7 @@ def run(step: Any) -> list[Any]:
         step.save()
         return [step]
     if isinstance(step[0], bool):
-        kept, steps = step
-        done: list[Any] = []
-        try:
-            with transaction.atomic():
-                for each in steps:
-                    done += run(each)
-                if not kept:
-                    raise Undo
-        except Undo:
-            return []
-        return done
+        return run_atomic(*step, run)
     if step[0] == "program":  # in one batch: a move, and a loan that is to see it
         events = [each for member, city in step[1] for each in (Moved(member=member, city=city), loan(member))]
         log = EventLog.on(database_of(connection))

@@ -3,11 +3,11 @@
 from collections import defaultdict
 
 import pytest
-from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from tests.django.savepoints import run_atomic
 from tests.django.shelves.events import Cleared, Noted, Stored, Taken
 from tests.django.shelves.helpers import all_rows, replayed
 from tests.django.shelves.read_models import Author, Clearing, Diary, Place
@@ -36,10 +36,6 @@ STEPS = st.recursive(
 )
 
 
-class Undo(Exception):
-    pass
-
-
 def run(step):
     """Run a step of a program; return the events that stay."""
     if isinstance(step, list):
@@ -47,17 +43,7 @@ def run(step):
     if not isinstance(step, tuple):
         step.save()
         return [step]
-    kept, steps = step
-    stay = []
-    try:
-        with transaction.atomic():
-            for inner in steps:
-                stay += run(inner)
-            if not kept:
-                raise Undo
-    except Undo:
-        return []
-    return stay
+    return run_atomic(*step, run)
 
 
 def expected(events):
