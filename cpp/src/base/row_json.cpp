@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/hex.hpp"
 #include "eventfold/json.hpp"
 
 namespace eventfold {
@@ -120,14 +121,10 @@ void append_decimal(std::string& out, double number, int places) {
 }
 
 void append_blob(std::string& out, sqlite3_value* value) {
-  constexpr const char* kHex = "0123456789abcdef";
-  const auto* bytes = static_cast<const unsigned char*>(sqlite3_value_blob(value));
-  const int size = sqlite3_value_bytes(value);
+  const auto* bytes = static_cast<const char*>(sqlite3_value_blob(value));
+  const auto size = static_cast<std::size_t>(sqlite3_value_bytes(value));
   out.push_back('"');
-  for (int at = 0; at < size; ++at) {
-    out.push_back(kHex[bytes[at] >> 4]);
-    out.push_back(kHex[bytes[at] & 15]);
-  }
+  append_hex(out, {bytes, size});
   out.push_back('"');
 }
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "base/hex.hpp"
 #include "eventfold/error.hpp"
 #include "eventfold/json.hpp"
 
@@ -107,23 +108,9 @@ CellView json(const CellView& value, std::string& buffer) {
   return CellView(CellType::json, buffer);
 }
 
-int hex_digit(char letter) {
-  if (letter >= '0' && letter <= '9') return letter - '0';
-  if (letter >= 'a' && letter <= 'f') return letter - 'a' + 10;
-  return -1;
-}
-
 CellView binary(const FieldSpec& field, CellView value, std::string& buffer) {
   need(field, value, CellType::text, "is not binary");
-  const auto hex = value.view();
-  if (hex.size() % 2) refuse(field, "is not binary");
-  buffer.clear();
-  for (std::size_t index = 0; index < hex.size(); index += 2) {
-    const int high = hex_digit(hex[index]);
-    const int low = hex_digit(hex[index + 1]);
-    if (high < 0 || low < 0) refuse(field, "is not binary");
-    buffer.push_back(static_cast<char>(high * 16 + low));
-  }
+  if (!from_hex(value.view(), buffer)) refuse(field, "is not binary");
   return CellView(CellType::blob, buffer);
 }
 

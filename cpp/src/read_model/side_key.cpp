@@ -3,14 +3,13 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/hex.hpp"
 #include "fold/table.hpp"
 #include "read_model/table_sql.hpp"
 
 namespace eventfold {
 
 namespace {
-
-constexpr std::string_view kDigits = "0123456789abcdef";
 
 void append_number(std::string& out, char letter, auto number) {
   char digits[32];
@@ -28,11 +27,7 @@ void append_part(std::string& out, const CellView& part) {
   } else if (value.type == CellType::blob) {
     append_number(out, 'b', value.size * 2);
     out += ':';
-    for (const char byte : value.view()) {
-      const auto bits = static_cast<unsigned char>(byte);
-      out += kDigits[bits >> 4];
-      out += kDigits[bits & 15];
-    }
+    append_hex(out, value.view());
   } else {
     append_number(out, 't', value.size);
     out += ':';
@@ -52,17 +47,6 @@ bool take(std::string_view& text, char letter) {
   if (!text.starts_with(letter)) return false;
   text.remove_prefix(1);
   return true;
-}
-
-bool unhex(std::string_view digits, std::string& out) {
-  out.clear();
-  for (std::size_t at = 0; at + 1 < digits.size(); at += 2) {
-    const std::size_t high = kDigits.find(digits[at]);
-    const std::size_t low = kDigits.find(digits[at + 1]);
-    if (high == std::string_view::npos || low == std::string_view::npos) return false;
-    out += static_cast<char>(high * 16 + low);
-  }
-  return digits.size() % 2 == 0;
 }
 
 }  // namespace
@@ -110,7 +94,7 @@ bool SideKey::read_part(std::string_view& text, std::size_t part, std::vector<Ce
     found = Value(text.substr(0, size));
     text.remove_prefix(size);
     if (letter == 'b') {
-      if (!unhex(found.view(), bytes_[part])) return false;
+      if (!from_hex(found.view(), bytes_[part])) return false;
       found = Value::blob(bytes_[part]);
     }
   }
