@@ -314,12 +314,16 @@ class Fold {
   // several types, each in pieces as their positions follow one another.
   void feed(int plan, const EventColumns& columns, std::size_t first, std::size_t last);
   void finish();
+  static constexpr std::uint32_t kNoKey = UINT32_MAX;
   // The same for events whose fields have been decoded for several folds at once.
   struct DecodedEvent {
     int plan;
-    const EventView* event;
+    Position position;
+    const EventView* event;   // the rest of it, which few folds need
     const CellView* decoded;  // field number f of the plan's event is decoded[numbers[f]]; null: it is in the data
     std::span<const int> numbers;
+    // A number that the events of one key have, and no other ones; each fold may have been given some of them only.
+    std::uint32_t key = kNoKey;
   };
   void feed(std::span<const DecodedEvent> events);
 
@@ -342,6 +346,8 @@ class Fold {
   // is asked for, so not from several threads at once).
   CellView column(std::size_t row, std::size_t column) const;
   std::optional<std::size_t> find(std::span<const CellView> key) const;
+  // Some keys, part after part, that are about to be looked for: the memory of their rows is fetched.
+  void fetch(std::span<const CellView> keys) const;
   // The values that a column of different values counts; of a loaded row, those that came since, unless those that
   // were stored count no more.
   void visit_members(std::size_t row, std::size_t column,

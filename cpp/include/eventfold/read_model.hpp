@@ -169,9 +169,12 @@ class Replay {
  private:
   // Folds, unless that has been done; throws what failed then.
   void ensure_scanned(std::optional<Position> until = {});
-  // Compares while others write. None: there is too much that differs, or others are locked out anyway.
+  // What the live table lacks, found while others write; none where they are locked out anyway.
   struct Ahead;
-  std::optional<Ahead> compare_ahead(std::string_view spec_hash);
+  bool is_compared();
+  void compare_ahead();
+  void begin_ahead();
+  static void compare_together(std::span<Replay* const> replays);
   // Within the transaction. None: the whole table must be compared after all.
   std::optional<Written> write_ahead(const Ahead& ahead, Position until);
   // Folds what was appended since, while others write: little is left to be done with the lock held.
@@ -190,6 +193,7 @@ class Replay {
   std::optional<Position> until_;
   LogInfo scanned_;
   std::optional<Fold> fold_;
+  std::unique_ptr<Ahead> ahead_;
   std::exception_ptr failure_;  // of scan_together()
   struct Saving;
   std::unique_ptr<Saving> saving_;

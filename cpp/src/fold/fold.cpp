@@ -59,6 +59,7 @@ class Fold::Impl {
                                    [](const ColumnSpec& column) { return is_collection(column.operation); });
     for (const ColumnSpec& column : spec->columns) has_texts_ = has_texts_ || may_have_bytes(column.kind);
     for (const KeySpec& part : spec->key) has_texts_ = has_texts_ || may_have_bytes(part.kind);
+    needs_rest_ = spec->uses("created") || spec->uses_stream();
   }
 
   void apply(Plan& plan, const EventView& event) {
@@ -201,6 +202,7 @@ class Fold::Impl {
     loader = nullptr;
     member_loader = nullptr;
     lookups.clear();
+    row_of_number_.clear();
   }
 
   // What the event does to the rows that are looked up, once it has been folded itself.
@@ -219,6 +221,13 @@ class Fold::Impl {
     return std::nullopt;
   }
 
+  // Of rows whose places in the index are fetched already.
+  void fetch_rows(std::span<const std::uint32_t> hashes) const {
+    for (const std::uint32_t hash : hashes) table.prefetch_row(hash);
+    if (!has_texts_) return;
+    for (const std::uint32_t hash : hashes) table.prefetch_bytes(hash);
+  }
+
   std::shared_ptr<const ProjectionSpec> spec;
   bool relative;
   Table table;
@@ -232,9 +241,14 @@ class Fold::Impl {
  private:
   // Folds the event into the row of key_.
   [[gnu::always_inline]] std::uint32_t run(const Decoded& event, std::uint32_t hash) {
+    const std::uint32_t row = row_of_key(hash);
+    run_in(event, row);
+    return row;
+  }
+
+  [[gnu::always_inline]] void run_in(const Decoded& event, std::uint32_t row) {
     const Plan& plan = event.plan;
     const Plan::ConditionSet missing = ~event.holds;
-    const std::uint32_t row = row_of_key(hash);
     std::uint8_t& state = table.state(row);
     if (plan.deletes || (plan.deletes_if & event.holds)) {
       set_alive(row, false);
@@ -258,7 +272,6 @@ class Fold::Impl {
       gather_into(event, row);
     // nothing that happens to a row that is not there may show when it is made
     if (!(state & Cell::row_alive) && !relative) start_row(row, false);
-    return row;
   }
 
   [[gnu::noinline]] void gather_into(const Decoded& event, std::uint32_t row) {
@@ -334,6 +347,7 @@ class Fold::Impl {
   void feed_block(std::span<const DecodedEvent> events) {
     for (Plan& plan : plans) plan.block.begin();
     std::array<std::size_t, EventBlock::kEvents> numbers;  // in the block of its plan
+    std::array<std::uint32_t, EventBlock::kEvents> rows;
     std::array<std::uint32_t, EventBlock::kEvents> hashes;
     std::size_t hashed = 0;
     const bool fetches = cells() >= kNearCells;
@@ -345,30 +359,57 @@ class Fold::Impl {
       for (std::size_t field = 0; field < event.numbers.size(); ++field) {
         fields[field] = event.decoded[static_cast<std::size_t>(event.numbers[field])];
       }
+      rows[index] = row_numbered(event.key);
+      if (rows[index] != Table::kNone) {
+        if (fetches) table.prefetch(rows[index]);
+        continue;
+      }
       if (!foresees(plan)) continue;
       const std::uint32_t hash = foresee(plan, numbers[index]);
       hashes[hashed++] = hash;
       if (fetches) table.prefetch_index(hash);
     }
     if (fetches) fetch_rows({hashes.data(), hashed});
+    if (fetches && has_texts_) {
+      for (std::size_t index = 0; index < events.size(); ++index) {
+        if (rows[index] != Table::kNone) table.prefetch_bytes_of(rows[index]);
+      }
+    }
     for (std::size_t index = 0; index < events.size(); ++index) {
-      const EventView& event = *events[index].event;
-      Plan& plan = plans[static_cast<std::size_t>(events[index].plan)];
-      fold_decoded(plan, numbers[index], event.position, event.created, event.stream);
+      const DecodedEvent& event = events[index];
+      Plan& plan = plans[static_cast<std::size_t>(event.plan)];
+      const EventView rest = needs_rest_ ? *event.event : EventView();
+      const std::uint32_t row =
+          fold_decoded(plan, numbers[index], event.position, rest.created, rest.stream, rows[index]);
+      if (row != rows[index] && events[index].key != kNoKey) number_row(events[index].key, row);
     }
   }
 
-  // An event of the block of its plan.
-  [[gnu::always_inline]] void fold_decoded(Plan& plan, std::size_t number, Position position, std::int64_t created,
-                                           std::string_view stream = {}) {
+  // The row of the events whose key has this number, if it is known.
+  std::uint32_t row_numbered(std::uint32_t key) const {
+    return key < row_of_number_.size() ? row_of_number_[key] : Table::kNone;
+  }
+  void number_row(std::uint32_t key, std::uint32_t row) {
+    if (key >= row_of_number_.size()) row_of_number_.resize(std::max<std::size_t>(key + 1, 2 * key), Table::kNone);
+    row_of_number_[key] = row;
+  }
+
+  // An event of the block of its plan, and its row if that is known; returns the row, or none where nothing happens.
+  [[gnu::always_inline]] std::uint32_t fold_decoded(Plan& plan, std::size_t number, Position position,
+                                                    std::int64_t created, std::string_view stream = {},
+                                                    std::uint32_t row = Table::kNone) {
     Decoded decoded{plan, plan.block.fields(number), position, created, stream};
     naming(plan, position, [&] {
       if (!take_conditions(decoded)) return;
-      take_key(decoded);
-      run(decoded, foresees(plan) ? plan.block.hash(number) : Table::hash(key_));
+      if (row == Table::kNone) {
+        take_key(decoded);
+        row = row_of_key(foresees(plan) ? plan.block.hash(number) : Table::hash(key_));
+      }
+      run_in(decoded, row);
     });
     if (plan.apart) [[unlikely]]
       follow(plan, {position, created, plan.type, {}, stream}, decoded.fields.data());
+    return row;
   }
 
   // Whether a key is what stands in the fields, and can be known before the event is folded.
@@ -378,11 +419,6 @@ class Fold::Impl {
       key_[part] = plan.block.fields(number)[static_cast<std::size_t>(plan.key[part])];
     }
     return plan.block.hash(number) = Table::hash(key_);
-  }
-  void fetch_rows(std::span<const std::uint32_t> hashes) const {
-    for (const std::uint32_t hash : hashes) table.prefetch_row(hash);
-    if (!has_texts_) return;
-    for (const std::uint32_t hash : hashes) table.prefetch_bytes(hash);
   }
 
   // The next events of a plan, and where they go: the memory of their rows is fetched.
@@ -629,7 +665,9 @@ class Fold::Impl {
   std::vector<std::uint32_t> handled_rows_;  // of an event that was taken apart
   PendingEvents pending_;
   HandledEvents handled_;
+  std::vector<std::uint32_t> row_of_number_;  // of a key, as DecodedEvent numbers it
   bool has_texts_ = false;
+  bool needs_rest_ = false;  // when an event was created, or its stream
 };
 
 void Fold::Impl::call_handler(const Plan& plan, const EventView& event, std::uint32_t row) {
@@ -711,6 +749,20 @@ std::optional<std::size_t> Fold::find(std::span<const CellView> key) const {
   const std::uint32_t row = impl_->table.find(key);
   if (row == Table::kNone || !alive(row)) return std::nullopt;
   return row;
+}
+
+void Fold::fetch(std::span<const CellView> keys) const {
+  const std::size_t parts = impl_->spec->key.size();
+  if (parts == 0) return;
+  std::array<std::uint32_t, EventBlock::kEvents> hashes;
+  while (!keys.empty()) {
+    std::size_t count = 0;
+    for (; count < hashes.size() && !keys.empty(); keys = keys.subspan(parts)) {
+      hashes[count] = Table::hash(keys.first(parts));
+      impl_->table.prefetch_index(hashes[count++]);
+    }
+    impl_->fetch_rows({hashes.data(), count});
+  }
 }
 
 void Fold::visit_members(std::size_t row, std::size_t column,

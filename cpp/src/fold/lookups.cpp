@@ -35,7 +35,7 @@ void Lookups::follow(std::size_t plan, const EventView& event, const CellView* f
   const Arena::Use own_memory(nullptr);  // that of the fold's rows goes when it is cleared
   for (Side& side : sides_) {
     if (side.plans[plan] < 0) continue;
-    const Fold::DecodedEvent decoded{side.plans[plan], &event, fields, side.numbers[plan]};
+    const Fold::DecodedEvent decoded{side.plans[plan], event.position, &event, fields, side.numbers[plan]};
     side.fold.feed(std::span(&decoded, 1));
   }
 }

@@ -41,13 +41,17 @@ class Table {
   void prefetch_index(std::uint32_t hash) const { __builtin_prefetch(&index_[hash & (index_.size() - 1)]); }
   [[gnu::always_inline]] void prefetch_row(std::uint32_t hash) const {
     const std::uint32_t row = index_[hash & (index_.size() - 1)].row;
-    if (row == kNone) return;
+    if (row != kNone) prefetch(row);
+  }
+  [[gnu::always_inline]] void prefetch(std::uint32_t row) const {
     constexpr std::size_t kLine = 64 / sizeof(Cell);
     for (std::size_t cell = 0; cell < stride_; cell += kLine) __builtin_prefetch(cells(row) + cell);
   }
   [[gnu::always_inline]] void prefetch_bytes(std::uint32_t hash) const {
     const std::uint32_t row = index_[hash & (index_.size() - 1)].row;
-    if (row == kNone) return;
+    if (row != kNone) prefetch_bytes_of(row);
+  }
+  [[gnu::always_inline]] void prefetch_bytes_of(std::uint32_t row) const {
     for (std::size_t cell = 0; cell < stride_; ++cell) cells(row)[cell].prefetch_bytes();
   }
 

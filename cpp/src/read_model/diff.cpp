@@ -5,6 +5,9 @@
 #include <numeric>
 #include <set>
 #include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "eventfold/error.hpp"
 #include "fold/operations.hpp"
@@ -37,29 +40,20 @@ class Differences {
   virtual void doubled(std::size_t row, std::span<const CellView> key) = 0;
 };
 
+// Takes rows in blocks, so that the memory of what the fold has of them is fetched while others are compared.
 class Comparison : public RowVisitor {
  public:
   Comparison(const Fold& fold, Differences& differences)
-      : fold_(fold), differences_(differences), seen_(fold.slots()), key_(fold.spec().key.size()) {}
+      : fold_(fold), differences_(differences), seen_(fold.slots()), parts_(fold.spec().key.size()) {}
 
   void row(std::span<const Value> columns) override {
-    ++rows_;
-    const auto& spec = fold_.spec();
-    for (std::size_t part = 0; part < key_.size(); ++part) key_[part] = cell_of(spec.key[part].kind, columns[part]);
-    const auto found = fold_.find(key_);
-    if (!found) return differences_.extra(key_);
-    if (seen_[*found]) {
-      if (doubled_.insert(*found).second) differences_.doubled(*found, key_);
-      return;
-    }
-    seen_[*found] = true;
-    const std::span<const Value> live = columns.subspan(key_.size());
-    for (std::size_t column = 0; column < spec.columns.size(); ++column) {
-      if (!same_as_stored(spec.columns[column].kind, fold_.column(*found, column), live[column])) {
-        return differences_.changed(*found, column, live);
-      }
-    }
+    width_ = columns.size();
+    values_.insert(values_.end(), columns.begin(), columns.end());
+    for (const Value& value : columns) bytes_.append(value.view());
+    if (++waiting_ == kAtOnce) compare();
   }
+  // Compares the rows that wait yet.
+  void finish() { compare(); }
 
   std::int64_t rows() const { return rows_; }
   bool is_doubled(std::size_t row) const { return doubled_.contains(row); }
@@ -67,12 +61,59 @@ class Comparison : public RowVisitor {
   bool misses(std::size_t row) const { return fold_.alive(row) && !seen_[row]; }
 
  private:
+  static constexpr std::size_t kAtOnce = 32;
+
+  void compare() {
+    const char* at = bytes_.data();
+    for (Value& value : values_) {
+      if (value.type != ValueType::text && value.type != ValueType::blob) continue;
+      value.data = at;
+      at += value.size;
+    }
+    keys_.clear();
+    const auto& key = fold_.spec().key;
+    for (std::size_t row = 0; row < waiting_; ++row) {
+      for (std::size_t part = 0; part < parts_; ++part) {
+        keys_.push_back(cell_of(key[part].kind, values_[row * width_ + part]));
+      }
+    }
+    fold_.fetch(keys_);
+    for (std::size_t row = 0; row < waiting_; ++row) {
+      compare(std::span(keys_).subspan(row * parts_, parts_),
+              std::span(values_).subspan(row * width_ + parts_, width_ - parts_));
+    }
+    rows_ += static_cast<std::int64_t>(std::exchange(waiting_, 0));
+    values_.clear();
+    bytes_.clear();
+  }
+
+  void compare(std::span<const CellView> key, std::span<const Value> live) {
+    const auto& columns = fold_.spec().columns;
+    const auto found = fold_.find(key);
+    if (!found) return differences_.extra(key);
+    if (seen_[*found]) {
+      if (doubled_.insert(*found).second) differences_.doubled(*found, key);
+      return;
+    }
+    seen_[*found] = true;
+    for (std::size_t column = 0; column < columns.size(); ++column) {
+      if (!same_as_stored(columns[column].kind, fold_.column(*found, column), live[column])) {
+        return differences_.changed(*found, column, live);
+      }
+    }
+  }
+
   const Fold& fold_;
   Differences& differences_;
   std::int64_t rows_ = 0;
   std::vector<bool> seen_;
   std::set<std::size_t> doubled_;
-  std::vector<CellView> key_;
+  std::size_t parts_;  // of a key
+  std::size_t width_ = 0;
+  std::size_t waiting_ = 0;  // rows
+  std::vector<Value> values_;
+  std::string bytes_;  // of the values
+  std::vector<CellView> keys_;
 };
 
 // What is to be written. Nothing can be while the table is read.
@@ -233,8 +274,12 @@ void read_rows(Connection& connection, const ProjectionSpec& spec, const TableSq
 void read_table(Connection& connection, const ProjectionSpec& spec, const TableSql& sql,
                 const std::span<const RowKey>* keys, Comparison& comparison) {
   try {
-    if (keys == nullptr) return connection.visit(sql.select_all, sql.from, {}, comparison);
-    read_rows(connection, spec, sql, *keys, comparison);
+    if (keys == nullptr) {
+      connection.visit(sql.select_all, sql.from, {}, comparison);
+    } else {
+      read_rows(connection, spec, sql, *keys, comparison);
+    }
+    comparison.finish();
   } catch (const DatabaseError&) {
     rethrow_table_error(spec);
   }

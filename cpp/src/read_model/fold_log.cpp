@@ -11,6 +11,7 @@
 #include "read_model/checkpoints.hpp"
 #include "read_model/folding_guard.hpp"
 #include "read_model/log_range.hpp"
+#include "read_model/log_readers.hpp"
 
 namespace eventfold {
 
@@ -95,19 +96,6 @@ class Team {
   std::size_t ended_ = 0;
   std::vector<std::thread> threads_;
 };
-
-// Empty where the log must be read through its own connection: in memory, or in a transaction that may have events of
-// its own.
-std::vector<std::unique_ptr<Connection>> open_readers(EventLog& log, std::size_t count) {
-  std::vector<std::unique_ptr<Connection>> readers;
-  if (log.connection().in_transaction()) return readers;
-  for (std::size_t index = 0; index < count; ++index) {
-    auto reader = log.connection().open_reader();
-    if (!reader) return {};
-    readers.push_back(std::move(reader));
-  }
-  return readers;
-}
 
 Fold fold_in_one(Connection& connection, Fold fold, const Projection& projection, const ScanTypes& types,
                  const FoldOptions& options, Position after, Position until, const Progress& progress,

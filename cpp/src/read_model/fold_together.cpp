@@ -12,6 +12,7 @@
 #include "eventfold/read_model.hpp"
 #include "read_model/checkpoints.hpp"
 #include "read_model/shared_batch.hpp"
+#include "read_model/shared_keys.hpp"
 #include "segment/segment_range.hpp"
 
 namespace eventfold {
@@ -22,8 +23,9 @@ constexpr auto kProgressPause = std::chrono::milliseconds(100);
 
 // One of the folds; whatever fails in it is its own failure.
 struct Member {
-  Member(const Projection& projection, std::span<const SharedTypes::Part> part_of_type)
-      : fold(projection.spec), parts(part_of_type) {
+  Member(const Projection& projection, std::span<const SharedTypes::Part> part_of_type,
+         std::optional<std::size_t> group_of_keys)
+      : fold(projection.spec), parts(part_of_type), group(group_of_keys) {
     for (std::size_t type = 0; type < parts.size(); ++type) {
       if (parts[type].plan >= 0) wanted.push_back(type);
     }
@@ -32,6 +34,7 @@ struct Member {
   void take(const SharedBatch& batch) {
     if (failure || batch.last() <= after) return;
     try {
+      keys_ = group ? batch.keys(*group) : std::span<const std::uint32_t>();
       events_.clear();
       if (wanted.size() == 1) {
         for (const std::uint32_t number : batch.of_type(wanted.front())) add(batch, number);
@@ -51,16 +54,18 @@ struct Member {
   Checkpoints* checkpoints = nullptr;
   std::span<const SharedTypes::Part> parts;  // by type
   std::vector<std::size_t> wanted;           // types
+  std::optional<std::size_t> group;          // that has its keys
   std::exception_ptr failure;
 
  private:
   static constexpr std::size_t kAtOnce = 64;
 
   void add(const SharedBatch& batch, std::uint32_t number) {
-    if (batch.events()[number].position <= after) return;
+    const Position position = batch.positions()[number];
+    if (position <= after) return;
     const SharedTypes::Part& part = part_of(batch, number);
-    events_.push_back(
-        {part.plan, &batch.events()[number], part.decodes ? nullptr : batch.decoded(number), part.numbers});
+    events_.push_back({part.plan, position, &batch.events()[number], part.decodes ? nullptr : batch.decoded(number),
+                       part.numbers, keys_.empty() ? Fold::kNoKey : keys_[number]});
     if (events_.size() == kAtOnce) feed();
   }
   void feed() {
@@ -71,6 +76,7 @@ struct Member {
     return parts[static_cast<std::size_t>(batch.type(number))];
   }
 
+  std::span<const std::uint32_t> keys_;     // by event of the batch
   std::vector<Fold::DecodedEvent> events_;  // to be folded next
 };
 
@@ -156,6 +162,7 @@ std::vector<Folded> fold_together(EventLog& log, std::span<const Projection> pro
   const Position head = log.head();
   const Position until = std::min(options.until.value_or(head), head);
   const SharedTypes types(projections);
+  SharedKeys keys(projections, types);
   ScanTypes scan(connection, types.names);
   if (std::ranges::none_of(projections, [](const Projection& each) { return each.spec->uses("created"); })) {
     scan.leave_out_created();
@@ -170,7 +177,7 @@ std::vector<Folded> fold_together(EventLog& log, std::span<const Projection> pro
     if (!projections[index].spec->handlers.empty()) {
       throw ProjectionError(projections[index].spec->name + " has handlers: it is folded by itself");
     }
-    Member& member = members.emplace_back(projections[index], types.parts_of[index]);
+    Member& member = members.emplace_back(projections[index], types.parts_of[index], keys.group_of(index));
     member.checkpoints = checkpoints[index];
     member.after = member.checkpoints ? member.checkpoints->begin(member.fold, until) : options.after;
     after = std::min(after, member.after);
@@ -182,7 +189,11 @@ std::vector<Folded> fold_together(EventLog& log, std::span<const Projection> pro
   SharedBatch other(types.names.size());
   SharedBatch* batch = &one;
   SharedBatch* next = &other;
-  reader.read(*batch);
+  const auto read = [&](SharedBatch& into) {
+    reader.read(into);
+    keys.number(into);
+  };
+  read(*batch);
   {
     Crew crew(members, options.threads);
     auto next_progress = std::chrono::steady_clock::now() + kProgressPause;
@@ -191,7 +202,7 @@ std::vector<Folded> fold_together(EventLog& log, std::span<const Projection> pro
       crew.begin(*batch);
       std::exception_ptr failure;
       try {
-        reader.read(*next);
+        read(*next);
       } catch (...) {
         failure = std::current_exception();
       }

@@ -5,6 +5,7 @@
 #include "base/sql.hpp"
 #include "eventfold/error.hpp"
 #include "eventfold/read_model.hpp"
+#include "read_model/ahead.hpp"
 #include "read_model/checkpoints.hpp"
 #include "read_model/diff.hpp"
 #include "read_model/log_range.hpp"
@@ -43,6 +44,7 @@ void Replay::begin_anew() {
 }
 
 Position Replay::scan(const Progress& progress, std::optional<Position> until) {
+  ahead_.reset();
   scanned_ = log_.info();
   for (const auto& limit : {until_, until}) scanned_.head = std::min(scanned_.head, limit.value_or(scanned_.head));
   fold_.emplace(fold_log(log_, projection_, {.threads = threads_, .until = scanned_.head, .batch = batch_}, progress,
@@ -75,6 +77,7 @@ Position Replay::scan_together(std::span<Replay* const> replays, const Progress&
     replay.failure_ = folded[index].failure;
     replay.fold_ = std::move(folded[index].fold);
   }
+  compare_together(replays);
   return scanned.head;
 }
 
@@ -106,39 +109,10 @@ Compared Replay::compare_with(const std::span<const RowKey>* keys, std::size_t l
   return compared;
 }
 
-// What the live table lacks, found while others may write, and what must still be so for it to hold.
-struct Replay::Ahead {
-  std::vector<RowKey> keys;
-  Position head;
-  std::int64_t data_version;
-  std::optional<Position> kept_from;  // see kept_by()
-};
-
-namespace {
-
-std::int64_t data_version(Connection& connection) {
-  Statement& statement = connection.prepare("PRAGMA data_version");
-  ResetGuard guard(statement);
-  statement.bind({});
-  return statement.step() ? statement.column(0).integer : 0;
-}
-
-// The checkpoint, if others keep the rows by this same definition. While it stays so they bring no row to what it was
-// between two events that were there before, and change none but those that later events are about.
-std::optional<Position> kept_by(Connection& connection, std::string_view name, std::string_view spec_hash) {
-  Statement& statement =
-      connection.prepare("SELECT position FROM eventfold_read_model WHERE name = ? AND spec_hash = ? AND due = 0");
-  ResetGuard guard(statement);
-  statement.bind({name, spec_hash});
-  if (!statement.step()) return std::nullopt;
-  return statement.column(0).integer;
-}
-
-}  // namespace
-
 Written Replay::write(std::string_view spec_hash, AppendListener* inline_read_models) {
   ensure_scanned();
-  const std::optional<Ahead> ahead = compare_ahead(spec_hash);
+  if (!is_compared()) compare_ahead();
+  const std::unique_ptr<const Ahead> ahead = std::move(ahead_);
   Connection& connection = log_.connection();
   Transaction transaction(connection);
   const auto locked = std::chrono::steady_clock::now();
@@ -147,8 +121,7 @@ Written Replay::write(std::string_view spec_hash, AppendListener* inline_read_mo
   const LogInfo now = same_log("replay");
   const Position until = until_ ? scanned_.head : now.head;
   std::optional<Written> written;
-  if (ahead && (data_version(connection) == ahead->data_version ||
-                (ahead->kept_from && ahead->kept_from == kept_by(connection, projection_.spec->name, spec_hash)))) {
+  if (ahead && ahead->keys && ahead->still_holds(connection, projection_.spec->name, spec_hash)) {
     written = write_ahead(*ahead, until);
   }
   if (!written) written = write_difference(connection, take_fold(until));
@@ -163,23 +136,6 @@ Written Replay::write(std::string_view spec_hash, AppendListener* inline_read_mo
   written->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - locked).count();
   if (saving_) saving_->saved.clean_up();
   return *written;
-}
-
-std::optional<Replay::Ahead> Replay::compare_ahead(std::string_view spec_hash) {
-  constexpr std::size_t kMost = 20'000;
-  Connection& connection = log_.connection();
-  if (until_ || connection.in_transaction()) return std::nullopt;
-  catch_up();
-  ReadTransaction one_state(connection);
-  const LogInfo now = same_log("replay");
-  Fold fold = take_fold(now.head);
-  fold.set_handler(nullptr);
-  fold_.emplace(std::move(fold));
-  auto keys = find_differing(connection, *fold_, kMost);
-  if (!keys) return std::nullopt;
-  // events that are there, and that the inline read models have not seen, others might fold in pieces
-  const auto kept_from = log_.unfolded() ? std::nullopt : kept_by(connection, projection_.spec->name, spec_hash);
-  return Ahead{std::move(*keys), now.head, data_version(connection), kept_from};
 }
 
 namespace {
@@ -228,7 +184,7 @@ std::optional<Written> Replay::write_ahead(const Ahead& ahead, Position until) {
     rows += (since.alive(row) ? 1 : 0) - (fold.find(key) ? 1 : 0);
   }
   std::vector<RowKey> others;
-  for (const RowKey& each : ahead.keys) {
+  for (const RowKey& each : *ahead.keys) {
     key.clear();
     for (const OwnedCell& part : each) key.push_back(part.view());
     if (!since.knows(key)) others.push_back(each);
@@ -279,19 +235,8 @@ Written Replay::write_rows(std::span<const RowKey> keys, std::optional<Position>
   return written;
 }
 
-void Replay::catch_up() {
-  constexpr int kRounds = 5;  // each is shorter than the one before, unless appends are faster than the fold
-  constexpr Position kFew = 64;
-  for (int round = 0; round < kRounds; ++round) {
-    const Position head = same_log("replay").head;
-    if (head - scanned_.head <= kFew) return;
-    Fold fold = take_fold(head);
-    fold.set_handler(nullptr);
-    fold_.emplace(std::move(fold));
-  }
-}
-
 Fold Replay::take_fold(Position until) {
+  ahead_.reset();
   Fold fold = std::move(*fold_);
   fold_.reset();
   fold.set_handler(projection_.handler);

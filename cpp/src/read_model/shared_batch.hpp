@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,26 +10,12 @@
 #include "columns/interleaved.hpp"
 #include "eventfold/read_model.hpp"
 #include "fold/decode.hpp"
+#include "read_model/shared_types.hpp"
 #include "scan/event_scan.hpp"
 #include "segment/segment_reader.hpp"
 #include "segment/segment_walk.hpp"
 
 namespace eventfold {
-
-// The types that any of the projections reads, each once.
-struct SharedTypes {
-  // What one projection does with a type.
-  struct Part {
-    int plan = -1;             // none: it does not read it
-    std::vector<int> numbers;  // of its fields among the shared ones
-    bool decodes = false;      // by itself: it reads a key otherwise than another projection does
-  };
-  explicit SharedTypes(std::span<const Projection> projections);
-
-  std::vector<std::string> names;
-  std::deque<EventSpec> shared;             // a decoder refers to its specification
-  std::vector<std::vector<Part>> parts_of;  // by projection, then by type
-};
 
 // Some events, those of each type apart by their number in the batch, and what is in their fields.
 class SharedBatch {
@@ -39,18 +24,26 @@ class SharedBatch {
 
   bool full() const;
   bool empty() const { return events_.empty(); }
-  Position last() const { return events_.back().position; }
+  Position last() const { return positions_.back(); }
   std::span<const EventView> events() const { return events_; }
+  // Of its events, once more: a fold that needs nothing else of them goes through less memory.
+  std::span<const Position> positions() const { return positions_; }
   int type(std::size_t number) const { return types_[number]; }
   std::span<const std::uint32_t> of_type(std::size_t type) const { return by_type_[type]; }
   // Null: each fold is to decode it by itself.
   const CellView* decoded(std::size_t number) const {
     return starts_[number] == kNotDecoded ? nullptr : &cells_[starts_[number]];
   }
+  // The numbers of its events' keys in a group of projections, by event: see SharedKeys, which fills them in.
+  std::vector<std::uint32_t>& keys(std::size_t group) {
+    if (keys_.size() <= group) keys_.resize(group + 1);
+    return keys_[group];
+  }
+  std::span<const std::uint32_t> keys(std::size_t group) const { return keys_[group]; }
 
  private:
   friend class BatchReader;
-  static constexpr std::size_t kNotDecoded = SIZE_MAX;
+  static constexpr std::uint32_t kNotDecoded = UINT32_MAX;
 
   void clear();
   // Events as they stand in the log. Their bytes may move until finish().
@@ -68,12 +61,14 @@ class SharedBatch {
 
   std::string bytes_;
   std::vector<EventView> events_;
+  std::vector<Position> positions_;
   std::vector<int> types_;
   std::vector<std::vector<std::uint32_t>> by_type_;
   std::vector<std::size_t> first_of_;  // of each of the columns: the first of its events that is here
   std::vector<CellView> cells_;
-  std::vector<std::size_t> starts_;  // by event, in cells_
-  Arena made_;                       // bytes that stand neither in the events nor in the columns
+  std::vector<std::uint32_t> starts_;  // by event, in cells_
+  std::vector<std::vector<std::uint32_t>> keys_;
+  Arena made_;  // bytes that stand neither in the events nor in the columns
 };
 
 // Reads the log up to a position, batch by batch: out of sealed segments where there are any.

@@ -1,7 +1,7 @@
+#include "read_model/shared_types.hpp"
+
 #include <algorithm>
 #include <unordered_map>
-
-#include "read_model/shared_batch.hpp"
 
 namespace eventfold {
 
