@@ -69,7 +69,10 @@ py::tuple changes(LogHandle& self, const WantedChanges& wanted, Position after, 
 
 py::object fold_and_find(LogHandle& self, AppendListener* read_models, const WantedChanges* wanted) {
   const auto pending = natively(self, [&](EventLog& log) { return log.fold_and_find(read_models, wanted); });
-  if (!pending) return py::none();
+  if (!pending ||
+      (wanted && pending->marked && pending->found.changes.empty() && pending->found.until == pending->until)) {
+    return py::none();  // nothing is left to do
+  }
   return py::make_tuple(pending->after, pending->until, tuple_of(pending->found), pending->marked);
 }
 
@@ -177,6 +180,8 @@ void bind_log(py::module_& module) {
       .def("fold_and_find", &fold_and_find, py::arg("read_models") = nullptr, py::arg("wanted") = nullptr)
       .def("mark_folded", native([](EventLog& log, Position until) { log.mark_folded(until); }, Position()),
            py::arg("until"))
+      .def("may_have_unseen", native([](EventLog& log) { return log.may_have_unseen(); }))
+      .def("forget_seen", native([](EventLog& log) { log.forget_seen(); }))
       .def("append_selected",
            native([](EventLog& log, const std::string& insert) { return log.append_selected(insert); }, std::string()),
            py::arg("insert"))

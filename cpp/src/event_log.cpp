@@ -139,12 +139,16 @@ void EventLog::fold_range(AppendListener& listener, Position after, Position unt
 std::optional<PendingChanges> EventLog::fold_and_find(AppendListener* listener, const WantedChanges* wanted) {
   if (connection().in_transaction()) {
     refuse_while_folding(connection());
+    connection().begin_to_look();
     auto pending = read_pending_changes(connection(), wanted, listener);
-    if (!pending) return std::nullopt;
+    if (!pending) {
+      connection().seen(INT64_MAX);
+      return std::nullopt;
+    }
     if (pending->until != 0) {
       // an append that follows from what was found moves the mark too
       pending->marked = pending->found.changes.empty();
-      if (pending->marked) write_folded(connection(), pending->until);  // one statement needs no savepoint
+      if (pending->marked) mark_folded(pending->until);  // one statement needs no savepoint
       return pending;
     }
   }
@@ -155,7 +159,14 @@ std::optional<PendingChanges> EventLog::fold_and_find(AppendListener* listener, 
   return pending;
 }
 
-void EventLog::mark_folded(Position until) { write_folded(connection(), until); }
+void EventLog::mark_folded(Position until) {
+  write_folded(connection(), until);
+  connection().seen(until);
+}
+
+bool EventLog::may_have_unseen() { return connection().may_have_unseen(); }
+
+void EventLog::forget_seen() { connection().forget_seen(); }
 
 FoundChanges EventLog::changes(const WantedChanges& wanted, Position after, Position until) {
   return read_changes(connection(), wanted, after, until);

@@ -80,6 +80,14 @@ class Connection {
 
   // True while a fold calls out to a handler: an append would then change what is being folded, and is refused.
   bool folding = false;
+  // Whether the log may have events that seen() has not been told of. True where the connection cannot know.
+  virtual bool may_have_unseen() { return true; }
+  // All that the log has is about to be read.
+  virtual void begin_to_look() {}
+  // The inline read models, and whoever follows, have seen everything up to a position.
+  virtual void seen(std::int64_t /*until*/) {}
+  // What was done since is being taken back, up to a savepoint.
+  virtual void forget_seen() {}
   // Whether a COMMIT from now on rolls back, and fails, where the connection can do that.
   virtual void refuse_commit(bool /*refused*/) noexcept {}
 };

@@ -136,8 +136,12 @@ class EventLog {
   // fold_pending() and changes() at once, fast where there is little to do: after each statement of an app. Where it
   // finds something in an open transaction, it may leave the mark for mark_folded(), when that has been followed.
   std::optional<PendingChanges> fold_and_find(AppendListener* listener, const WantedChanges* wanted);
-  // Says that all up to a position was folded and followed, unless an append has said so meanwhile.
+  // Says that all up to a position, the last one, was folded and followed, unless an append has said so meanwhile.
   void mark_folded(Position until);
+  // Whether fold_and_find() may find something. It costs no query, and so an app may ask after each of its statements.
+  bool may_have_unseen();
+  // To be told of a ROLLBACK TO that did not come from here: it may bring back what others had recorded before.
+  void forget_seen();
   // The events of a range that somebody follows; if there are many, the first of them.
   FoundChanges changes(const WantedChanges& wanted, Position after, Position until);
   // Runs an INSERT into the log that selects what it appends, for a bootstrap; returns how many rows it has inserted.

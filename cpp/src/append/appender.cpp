@@ -167,6 +167,7 @@ Appended append_events(Connection& connection, Interns& interns, std::span<const
   write_header(connection, appended.last, appended.created, stamp,
                options.keeps_folded ? appended.last : header.folded);
   interns.remember(stamp);
+  if (options.keeps_folded) connection.seen(appended.last);
   if (listener) listener->appended(connection, views);
   return appended;
 }

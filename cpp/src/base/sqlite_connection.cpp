@@ -140,6 +140,7 @@ void SqliteConnection::close_now() noexcept {
     statement->reset();
     statement->finalize();
   }
+  if (handle_ != nullptr && !inherited) watch_.detach(handle_);
   sqlite3* handle = std::exchange(handle_, nullptr);
   if (ownership_ == Ownership::owned && handle != nullptr && !inherited) sqlite3_close_v2(handle);
 }

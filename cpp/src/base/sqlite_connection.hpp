@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/log_watch.hpp"
 #include "base/sqlite_api.hpp"
 #include "eventfold/managed_connection.hpp"
 
@@ -52,6 +53,10 @@ class SqliteConnection final : public ManagedConnection {
   std::int64_t changes() override;
   void refuse_commit(bool refused) noexcept override;
   std::unique_ptr<Connection> open_reader() override;
+  bool may_have_unseen() override { return watch_.may_have_unseen(handle()); }
+  void begin_to_look() override { watch_.begin_to_look(); }
+  void seen(std::int64_t until) override { watch_.seen(handle(), until); }
+  void forget_seen() override { watch_.forget_seen(); }
   bool closed() const noexcept override { return handle_ == nullptr; }
 
   // Throws LogClosed after close, and in a child process for a file that the parent opened.
@@ -80,6 +85,7 @@ class SqliteConnection final : public ManagedConnection {
   Ownership ownership_;
   bool is_file_;
   int generation_ = fork_generation();
+  LogWatch watch_;
   std::shared_ptr<Visit> visit_ = std::make_shared<Visit>();
   std::unordered_map<std::string, std::unique_ptr<SqliteStatement>, TextHash, std::equal_to<>> statements_;
 };

@@ -17,6 +17,7 @@ Transaction::~Transaction() {
   try {
     // After some errors (disk full, no memory, I/O) SQLite has rolled back by itself, enclosing transactions and all.
     if (!connection_.in_transaction()) return;
+    connection_.forget_seen();
     if (outermost_) {
       run(connection_, "ROLLBACK");
     } else {

@@ -100,7 +100,7 @@ def fold_new(connection: Any) -> None:
         after, until, (rows, looked), marked = found
         if _FOLLOWED in own:
             own[_FOLLOWED] = until  # a receiver or a translation changed a tracked table: its turn comes
-        elif wanted is not None and (rows or looked < until):
+        elif wanted is not None:
             own[_FOLLOWED] = until
             if not marked:
                 own[_UNMARKED] = until
@@ -143,13 +143,17 @@ def _caught_up(connection: Any) -> Iterator[None]:
 
 def around_statement(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
     """An execute wrapper. What it asks first is quickly answered: mostly there is nothing to do."""
-    if live_tables.are_declared():
-        live_tables.prepare(context["connection"], sql, in_migration=_is_migrating(context["connection"].alias))
-    followed = is_followed()
-    if not (followed or metadata_context.is_said()) or not _writes(sql) or is_guarded(context["connection"]):
-        return execute(sql, params, many, context)
     connection = context["connection"]
-    metadata_context.reach_triggers(connection)
+    if live_tables.are_declared():
+        live_tables.prepare(connection, sql, in_migration=_is_migrating(connection.alias))
+    followed = is_followed()
+    said = metadata_context.is_said()
+    if not (followed or said) or not _writes(sql) or is_guarded(connection):
+        if followed and sql.startswith("ROLLBACK"):
+            present_log(connection).log.forget_seen()
+        return execute(sql, params, many, context)
+    if said:
+        metadata_context.reach_triggers(connection)
     if not followed:
         return execute(sql, params, many, context)
     if connection.in_atomic_block:
@@ -166,6 +170,8 @@ def _execute_and_follow(
 ) -> Any:
     begin(connection)
     result = execute(sql, params, many, context)
+    if not present_log(connection).log.may_have_unseen():
+        return result
     cursor = context["cursor"]
     raw = cursor.cursor
     if raw.description is not None:  # RETURNING: as long as rows are to come, no savepoint can be made
