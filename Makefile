@@ -44,7 +44,7 @@ test-cpp: build-cpp
 
 test-python: build  ## Python's tests, then those of Django again with the DB-API way forced
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
-	EVENTFOLD_SQLITE_WAY=dbapi $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" tests/django tests/equivalence
+	EVENTFOLD_SQLITE_WAY=dbapi $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not any_way" tests/django tests/equivalence
 
 test-pythons:    ## Tests under each of Python 3.10 to 3.13 that is here
 	./scripts/test-pythons

@@ -7,6 +7,8 @@ import pytest
 
 from tests.django.project import Project
 
+pytestmark = pytest.mark.any_way
+
 CASES = """
 from concurrent.futures import ThreadPoolExecutor
 from urllib.request import urlopen

@@ -18,6 +18,8 @@ from tests.django.fields.events import Everything
 from tests.django.fields.values import CORNERS, rows
 from tests.django.project import Project
 
+pytestmark = pytest.mark.any_way
+
 
 def dump(*labels):
     out = StringIO()

@@ -15,6 +15,8 @@ from tests.django.books.events import BookAdded, BookBorrowed
 from tests.django.books.models import Shelf
 from tests.django.project import Failed, Project
 
+pytestmark = pytest.mark.any_way
+
 
 def header(alias):
     with connections[alias].cursor() as cursor:

@@ -6,6 +6,8 @@ import pytest
 
 from tests.django.project import Failed, Project
 
+pytestmark = pytest.mark.any_way
+
 FIELDS = """
     title = models.CharField(max_length=50)
     pages = models.IntegerField(null=True)

@@ -11,6 +11,8 @@ import pytest
 
 from tests.django.project import Failed, Project
 
+pytestmark = pytest.mark.any_way
+
 pytest.importorskip("pghistory", reason="django-pghistory is not installed")
 pytest.importorskip("psycopg", reason="psycopg is not installed, or finds no libpq", exc_type=ImportError)
 

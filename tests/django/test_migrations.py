@@ -4,6 +4,8 @@ import pytest
 
 from tests.django.project import Failed, Project
 
+pytestmark = pytest.mark.any_way
+
 SOLD = """
     class Sold(Event):
         item = models.BigIntegerField()

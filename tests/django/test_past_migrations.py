@@ -4,6 +4,8 @@ import pytest
 
 from tests.django.project import Project
 
+pytestmark = pytest.mark.any_way
+
 BEFORE = """
     from eventfold.django import track
 

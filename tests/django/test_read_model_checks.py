@@ -21,6 +21,8 @@ from tests.django.shelves.events import Cleared, Noted, Stored, Taken
 from tests.django.shelves.helpers import MODELS, given_some_events, replayed
 from tests.django.shelves.read_models import Author, Place
 
+pytestmark = pytest.mark.any_way
+
 INTEGER = models.IntegerField
 
 

@@ -31,6 +31,8 @@ from eventfold.django.registry import known_fields
 from eventfold.django.specification import as_text, specification
 from tests.django.orders.events import Cancelled, Placed, Sold, Stocked
 
+pytestmark = pytest.mark.any_way
+
 
 def read_model(projection, **fields):
     attributes = {**fields, "Projection": type("Projection", (), projection), "__module__": "tests.django.orders"}

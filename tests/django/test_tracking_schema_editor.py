@@ -5,6 +5,8 @@ import pytest
 from tests.django.project import Project
 from tests.django.test_tracking_migrations import TRACK, TRACKED, events, triggers
 
+pytestmark = pytest.mark.any_way
+
 
 @pytest.fixture
 def project(tmp_path):
