@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from eventfold import NewEvent, _core
 
-from . import collected, oracle, strategies
+from . import collected, oracle, strategies, test_distinct, test_lookups
 from .library import Library, as_stored, as_text
 from .test_fold_against_oracle import native_note, oracle_note
 
@@ -73,6 +73,36 @@ def test_columns_that_hold_many_values_go_on(library: Library, scenario: Scenari
     begin(library, spec, at)
     go_on(library, spec)
     assert as_text(library.table(spec)) == expected
+
+
+@ROWS
+@given(scenario=test_distinct.scenarios(min_size=2), share=st.floats(0, 1))
+def test_what_is_kept_of_different_values_goes_on(library: Library, scenario: Scenario, share: float) -> None:
+    spec, events = scenario
+    at = start(library, spec, events, share)
+    library.replay(spec)
+    expected, kept = as_text(library.table(spec)), test_distinct.kept(library)
+    library.connection.executescript("DELETE FROM model; DELETE FROM eventfold_distinct")
+    begin(library, spec, at)
+    go_on(library, spec)
+    assert as_text(library.table(spec)) == expected
+    assert test_distinct.kept(library) == kept
+
+
+@ROWS
+@given(scenario=test_lookups.scenarios(), share=st.floats(0, 1))
+def test_what_is_looked_up_goes_on(library: Library, scenario: Scenario, share: float) -> None:
+    spec, events = scenario
+    if len(events) < 2:
+        return
+    at = start(library, spec, events, share)
+    library.replay(spec)
+    expected, copy = as_text(library.table(spec)), test_lookups.copy(library)
+    library.connection.executescript("DELETE FROM model; DELETE FROM eventfold_lookup")
+    begin(library, spec, at)
+    go_on(library, spec)
+    assert as_text(library.table(spec)) == expected
+    assert test_lookups.copy(library) == copy
 
 
 @pytest.mark.parametrize("kind", ["real", "decimal", "any"])

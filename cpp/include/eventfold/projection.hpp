@@ -332,6 +332,8 @@ class Fold {
   void merge(Fold&& later);
   // Puts in a row, as key() and column() of a fold gave it. It must be of a key that is not there.
   void restore(std::span<const CellView> key, std::span<const CellView> columns);
+  // A value that a column of different values of that row counts, in addition to the number that was put in.
+  void restore_member(std::size_t column, const CellView& value);
   // Forgets all rows, handler and loader, and keeps what it has learnt of how events are written.
   void clear();
 

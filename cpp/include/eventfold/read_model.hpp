@@ -143,8 +143,7 @@ class Replay {
   void read_at_a_time(Position batch) { batch_ = batch; }
   // From now on scan(), up to the head, begins where an earlier one has saved what it had folded, and saves it each so
   // many seconds; write() removes that. Returns where it begins; 0: with the first event. `definition`: of all that the
-  // rows depend on beside the log, such as a handler's code. Nothing is saved in memory, within a transaction, and of a
-  // fold that has more state than its rows.
+  // rows depend on beside the log, such as a handler's code. Nothing is saved in memory, and within a transaction.
   Position save_each(double seconds, std::string_view definition);
   // Drops what was saved of a read model, whatever by.
   void begin_anew();

@@ -187,6 +187,11 @@ class Fold::Impl {
       load(spec->columns[column], table.column(row, column), columns[column]);
     }
     set_alive(row, true);
+    restored_ = row;
+  }
+
+  void restore_member(std::size_t column, const CellView& value) {
+    count_different(spec->columns[column], table.column(restored_, column), value, nullptr);
   }
 
   void clear() {
@@ -666,6 +671,7 @@ class Fold::Impl {
   PendingEvents pending_;
   HandledEvents handled_;
   std::vector<std::uint32_t> row_of_number_;  // of a key, as DecodedEvent numbers it
+  std::uint32_t restored_ = Table::kNone;     // the row that restore() has put in last
   bool has_texts_ = false;
   bool needs_rest_ = false;  // when an event was created, or its stream
 };
@@ -744,6 +750,7 @@ CellView Fold::key(std::size_t row, std::size_t part) const { return impl_->tabl
 CellView Fold::column(std::size_t row, std::size_t column) const {
   return stored(impl_->spec->columns[column], impl_->table.column(row, column));
 }
+void Fold::restore_member(std::size_t column, const CellView& value) { impl_->restore_member(column, value); }
 bool Fold::knows(std::span<const CellView> key) const { return impl_->table.find(key) != Table::kNone; }
 std::optional<std::size_t> Fold::find(std::span<const CellView> key) const {
   const std::uint32_t row = impl_->table.find(key);

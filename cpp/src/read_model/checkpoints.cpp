@@ -20,7 +20,8 @@ Checkpoints::Checkpoints(SavedReplay& saved, double seconds) : saved_(saved), pa
 Position Checkpoints::begin(Fold& fold, Position until) {
   from_ = 0;
   try {
-    from_ = saved_.load(until, [&](std::string_view part) { take_saved_rows(part, fold); });
+    SavedRows rows(fold);
+    from_ = saved_.load(until, [&](std::string_view part) { rows.take(part); });
   } catch (const CorruptLog&) {
     fold.clear();  // it cannot be read, and is replaced by the next one
     saved_.drop();

@@ -1,8 +1,7 @@
 #include "read_model/saved_rows.hpp"
 
-#include <algorithm>
+#include <cmath>
 #include <cstring>
-#include <vector>
 
 #include "eventfold/error.hpp"
 
@@ -11,7 +10,6 @@ namespace eventfold {
 namespace {
 
 constexpr std::size_t kPartBytes = 256 * 1024;
-constexpr char kEndOfRow = '\n';  // a row without key and columns is not nothing
 
 void add_number(std::string& bytes, std::uint64_t number) {
   for (; number >= 0x80; number >>= 7) bytes += static_cast<char>(number | 0x80);
@@ -42,9 +40,8 @@ class Reader {
  public:
   explicit Reader(std::string_view bytes) : left_(bytes) {}
   bool ended() const { return left_.empty(); }
-  void end_row() {
-    if (take(1)[0] != kEndOfRow) fail();
-  }
+  char kind() { return take(1)[0]; }
+  [[noreturn]] static void fail() { throw CorruptLog("these are no rows that a replay has saved"); }
 
   // Its bytes are those of the part.
   CellView cell() {
@@ -70,14 +67,6 @@ class Reader {
     }
   }
 
- private:
-  [[noreturn]] static void fail() { throw CorruptLog("these are no rows that a replay has saved"); }
-  std::string_view take(std::uint64_t size) {
-    if (size > left_.size()) fail();
-    const std::string_view taken = left_.substr(0, size);
-    left_.remove_prefix(size);
-    return taken;
-  }
   std::uint64_t number() {
     std::uint64_t number = 0;
     for (int shift = 0; shift < 64; shift += 7) {
@@ -88,55 +77,96 @@ class Reader {
     fail();
   }
 
+ private:
+  std::string_view take(std::uint64_t size) {
+    if (size > left_.size()) fail();
+    const std::string_view taken = left_.substr(0, size);
+    left_.remove_prefix(size);
+    return taken;
+  }
+
   std::string_view left_;
 };
 
+// Each record begins with one of these.
+constexpr char kRow = 'r';  // key and columns; of a column of different values, how many it counts beside the members
+constexpr char kMember = 'm';  // one of the values that a column of the row before counts: its number, and the value
+constexpr char kLookup = 'l';  // a number: what comes is of the fold of this lookup
+
+bool counts_different(const ColumnSpec& column) { return column.operation == Operation::distinct; }
+
 }  // namespace
 
-bool rows_are_all(const ProjectionSpec& spec) {
-  if (!spec.lookups.empty()) return false;
-  return std::ranges::all_of(spec.columns, [](const ColumnSpec& column) {
-    switch (column.operation) {  // no default: whoever adds an operation is asked
-      case Operation::count:
-      case Operation::sum:
-      case Operation::min:
-      case Operation::max:
-      case Operation::first:
-      case Operation::latest:
-      case Operation::handler:
-      case Operation::list:
-      case Operation::set:
-      case Operation::histogram:
-      case Operation::top:
-        return true;
-      case Operation::distinct:
-        return false;
+void RowsToSave::add_row(std::string& part, std::size_t row) {
+  const ProjectionSpec& spec = fold_->spec();
+  part += kRow;
+  for (std::size_t index = 0; index < spec.key.size(); ++index) add_cell(part, fold_->key(row, index));
+  for (std::size_t column = 0; column < spec.columns.size(); ++column) {
+    const CellView cell = fold_->column(row, column);
+    const std::size_t members = counts_different(spec.columns[column]) ? fold_->members(row, column) : 0;
+    if (members == 0) {
+      add_cell(part, cell);
+      continue;
     }
-    return false;
-  });
+    const std::int64_t number = cell.type == CellType::real ? std::llround(cell.real) : cell.integer;
+    add_cell(part, CellView(number - static_cast<std::int64_t>(members)));
+    fold_->visit_members(row, column, [&](const CellView& value) {
+      std::string& member = members_.emplace_back(1, kMember);
+      add_number(member, column);
+      add_cell(member, value);
+    });
+  }
 }
 
 bool RowsToSave::next(std::string& part) {
   part.clear();
-  const ProjectionSpec& spec = fold_.spec();
-  for (; row_ < fold_.slots() && part.size() < kPartBytes; ++row_) {
-    if (!fold_.alive(row_)) continue;
-    for (std::size_t index = 0; index < spec.key.size(); ++index) add_cell(part, fold_.key(row_, index));
-    for (std::size_t column = 0; column < spec.columns.size(); ++column) add_cell(part, fold_.column(row_, column));
-    part += kEndOfRow;
+  while (part.size() < kPartBytes) {
+    if (!members_.empty()) {
+      part += members_.front();
+      members_.pop_front();
+    } else if (row_ < fold_->slots()) {
+      if (fold_->alive(row_)) add_row(part, row_);
+      ++row_;
+    } else if (lookup_ < all_.spec().lookups.size()) {
+      part += kLookup;
+      add_number(part, lookup_);
+      fold_ = &all_.lookup(lookup_++);
+      row_ = 0;
+    } else {
+      break;
+    }
   }
   return !part.empty();
 }
 
-void take_saved_rows(std::string_view part, Fold& fold) {
-  std::vector<CellView> key(fold.spec().key.size());
-  std::vector<CellView> columns(fold.spec().columns.size());
+void SavedRows::take(std::string_view part) {
   Reader reader(part);
   while (!reader.ended()) {
-    for (CellView& cell : key) cell = reader.cell();
-    for (CellView& cell : columns) cell = reader.cell();
-    reader.end_row();
-    fold.restore(key, columns);
+    switch (reader.kind()) {
+      case kRow:
+        key_.resize(fold_->spec().key.size());
+        columns_.resize(fold_->spec().columns.size());
+        for (CellView& cell : key_) cell = reader.cell();
+        for (CellView& cell : columns_) cell = reader.cell();
+        fold_->restore(key_, columns_);
+        has_row_ = true;
+        break;
+      case kMember: {
+        const std::uint64_t column = reader.number();
+        if (!has_row_ || column >= columns_.size() || !counts_different(fold_->spec().columns[column])) Reader::fail();
+        fold_->restore_member(column, reader.cell());
+        break;
+      }
+      case kLookup: {
+        const std::uint64_t lookup = reader.number();
+        if (lookup >= all_.spec().lookups.size()) Reader::fail();
+        fold_ = &all_.lookup(lookup);
+        has_row_ = false;
+        break;
+      }
+      default:
+        Reader::fail();
+    }
   }
 }
 

@@ -1,30 +1,46 @@
-// The rows of a fold as bytes, for a replay that goes on later. They are private to one version of eventfold.
+// The rows of a fold as bytes, and all that it keeps beside them, for a replay that goes on later. They are private to
+// one version of eventfold.
 #pragma once
 
+#include <deque>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "eventfold/projection.hpp"
 
 namespace eventfold {
 
-// Whether a fold can go on from its rows alone. What is kept beside them, for whatever operation, has to be saved too,
-// or its projection left out here: then a replay begins at the first event.
-bool rows_are_all(const ProjectionSpec& spec);
-
-// Writes the rows that are there into parts of about a quarter of a megabyte: some milliseconds of a transaction.
+// Writes what there is into parts of about a quarter of a megabyte: some milliseconds of a transaction.
 class RowsToSave {
  public:
-  explicit RowsToSave(const Fold& fold) : fold_(fold) {}
+  explicit RowsToSave(const Fold& fold) : all_(fold), fold_(&fold) {}
   // Replaces `part`; false if there are no more.
   bool next(std::string& part);
 
  private:
-  const Fold& fold_;
+  void add_row(std::string& part, std::size_t row);
+
+  const Fold& all_;
+  const Fold* fold_;  // all, or one of its lookups
   std::size_t row_ = 0;
+  std::size_t lookup_ = 0;           // the next one
+  std::deque<std::string> members_;  // of the last row, which are still to be written
 };
 
-// Puts the rows of a part into a fold. Throws CorruptLog for bytes that are no such rows.
-void take_saved_rows(std::string_view part, Fold& fold);
+// Puts them into a fold, part after part.
+class SavedRows {
+ public:
+  explicit SavedRows(Fold& fold) : all_(fold), fold_(&fold) {}
+  // Throws CorruptLog for bytes that are no such rows.
+  void take(std::string_view part);
+
+ private:
+  Fold& all_;
+  Fold* fold_;
+  bool has_row_ = false;
+  std::vector<CellView> key_;
+  std::vector<CellView> columns_;
+};
 
 }  // namespace eventfold
