@@ -64,6 +64,12 @@ class Connection {
   // name one index, or the rowid, and no ORDER BY). The fastest way to read many rows: SQLite calls us, not we it.
   virtual void visit(std::string_view columns, std::string_view tail, std::span<const Value> parameters,
                      RowVisitor& visitor) = 0;
+  // The same for columns of a table's rows after a rowid, up to another, read past SQL where that is possible: outside
+  // of a transaction, in a plain file. Returns up to which rowid it was; the rest is to be read otherwise.
+  virtual std::int64_t visit_pages(std::string_view /*table*/, std::span<const std::string_view> /*columns*/,
+                                   std::int64_t after, std::int64_t /*until*/, RowVisitor& /*visitor*/) {
+    return after;
+  }
   // Prepared once for each text and kept. Throws LogClosed after close.
   virtual Statement& prepare(std::string_view sql) = 0;
   // One or more statements, without parameters or rows.

@@ -46,6 +46,8 @@ class SqliteConnection final : public ManagedConnection {
 
   void visit(std::string_view columns, std::string_view tail, std::span<const Value> parameters,
              RowVisitor& visitor) override;
+  std::int64_t visit_pages(std::string_view table, std::span<const std::string_view> columns, std::int64_t after,
+                           std::int64_t until, RowVisitor& visitor) override;
   Statement& prepare(std::string_view sql) override { return cached(sql); }
   void execute_script(const std::string& sql) override;
   void execute_untriggered(const std::string& sql) override;

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::int64_t kRareFraction = 16;  // an index entry and a seek cost about as much as 10 rows passed over
 constexpr Position kCopied = 4096;          // positions copied at a time
+constexpr Position kWorthPages = 1024;      // positions for which it pays to open the file's pages
 
 std::string placeholders(std::size_t count) {
   std::string text;
@@ -49,16 +50,22 @@ struct TypeFilter {
 // The columns of a scan: data, and as wanted type_id, position, created.
 class Visitor : public RowVisitor {
  public:
-  Visitor(const ScanTypes& types, const EventSink& sink) : types_(types), sink_(sink) {
+  enum class Finds { wanted, all };  // events of which types
+
+  Visitor(const ScanTypes& types, const EventSink& sink, Finds finds) : types_(types), sink_(sink) {
     // a scan for one type finds no other
-    if (types.ids().size() > 1) type_ = add("type_id");
+    if (types.ids().size() > 1 || finds == Finds::all) type_ = add("type_id");
     if (types.with_position()) position_ = add("position");
     if (types.with_created()) created_ = add("created");
     if (types.with_stream()) stream_ = add("(SELECT name FROM eventfold_stream WHERE id = eventfold_event.stream_id)");
   }
 
-  const std::string& columns() const { return columns_; }
-  std::size_t count() const { return count_; }
+  std::string columns() const {
+    std::string list;
+    for (const std::string_view column : columns_) list.append(list.empty() ? "" : ", ").append(column);
+    return list;
+  }
+  std::span<const std::string_view> names() const { return columns_; }
 
   void row(std::span<const Value> values) override {
     const int type = types_.index_of(type_ == 0 ? types_.ids()[0] : values[type_].integer);
@@ -75,15 +82,14 @@ class Visitor : public RowVisitor {
   }
 
  private:
-  std::size_t add(const char* column) {
-    columns_.append(", ").append(column);
-    return count_++;
+  std::size_t add(std::string_view column) {
+    columns_.push_back(column);
+    return columns_.size() - 1;
   }
 
   const ScanTypes& types_;
   const EventSink& sink_;
-  std::string columns_ = "data";
-  std::size_t count_ = 1;
+  std::vector<std::string_view> columns_{"data"};
   std::size_t type_ = 0;  // where each column is; 0: nowhere
   std::size_t position_ = 0;
   std::size_t created_ = 0;
@@ -123,7 +129,12 @@ void ScanTypes::choose_way(Connection& connection, Position after, Position unti
 void scan_events(Connection& connection, const ScanTypes& types, Position after, Position until,
                  const EventSink& sink) {
   if (types.empty() || after >= until) return;
-  Visitor visitor(types, sink);
+  if (!types.by_index() && !types.with_stream() && until - after >= kWorthPages) {
+    Visitor all(types, sink, Visitor::Finds::all);
+    after = connection.visit_pages("eventfold_event", all.names(), after, until, all);
+    if (after >= until) return;
+  }
+  Visitor visitor(types, sink, Visitor::Finds::wanted);
   const bool sorted = types.by_index() && types.ids().size() > 1;
   std::vector<Value> parameters{after, until};
   std::string filter;
@@ -142,7 +153,7 @@ void scan_events(Connection& connection, const ScanTypes& types, Position after,
   Statement& statement = connection.prepare("SELECT " + visitor.columns() + " " + tail + " ORDER BY position");
   ResetGuard guard(statement);
   statement.bind(parameters);
-  std::vector<Value> row(visitor.count());
+  std::vector<Value> row(visitor.names().size());
   while (statement.step()) {
     for (std::size_t index = 0; index < row.size(); ++index) row[index] = statement.column(static_cast<int>(index));
     visitor.row(row);
