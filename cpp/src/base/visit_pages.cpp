@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdlib>
 #include <optional>
 #include <vector>
 
@@ -8,6 +9,15 @@
 
 namespace eventfold {
 namespace {
+
+// EVENTFOLD_READ_PAGES=0 in the environment: all by SQL, to see whether it makes a difference.
+bool is_allowed() {
+  static const bool allowed = [] {
+    const char* const said = std::getenv("EVENTFOLD_READ_PAGES");
+    return said == nullptr || std::string_view(said) != "0";
+  }();
+  return allowed;
+}
 
 bool says(Connection& connection, std::string_view pragma, std::string_view value) {
   Statement& statement = connection.prepare(pragma);
@@ -49,7 +59,7 @@ std::vector<int> numbers_of(Connection& connection, std::string_view table, std:
 
 std::int64_t SqliteConnection::visit_pages(std::string_view table, std::span<const std::string_view> columns,
                                            std::int64_t after, std::int64_t until, RowVisitor& visitor) {
-  if (!is_file_ || in_transaction()) return after;
+  if (!is_file_ || !is_allowed() || in_transaction()) return after;
   const ReadTransaction one_state(*this);
   const auto root = root_of(*this, table);
   // a process that has the file for itself keeps the index of its WAL in memory of its own
