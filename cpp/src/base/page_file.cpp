@@ -4,13 +4,10 @@
 #include <cstring>
 #include <string_view>
 
+#include "base/big_endian.hpp"
+
 namespace eventfold {
 namespace {
-
-std::uint32_t big_endian_32(const unsigned char* at) {
-  return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
-}
-std::uint32_t big_endian_16(const unsigned char* at) { return std::uint32_t{at[0]} << 8 | at[1]; }
 
 // The system's own file, beneath no other layer that would change its bytes.
 bool is_plain(sqlite3* handle) {

@@ -4,17 +4,14 @@
 #include <bit>
 #include <cstring>
 
+#include "base/big_endian.hpp"
+
 namespace eventfold {
 namespace {
 
 constexpr unsigned char kInnerPage = 0x05;
 constexpr unsigned char kLeafPage = 0x0d;
 constexpr std::size_t kMostDepth = 20;
-
-std::uint32_t big_endian_32(const unsigned char* at) {
-  return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
-}
-std::uint32_t big_endian_16(const unsigned char* at) { return std::uint32_t{at[0]} << 8 | at[1]; }
 
 // Steps over a varint; false if it does not end in time.
 bool take_varint(const unsigned char*& at, const unsigned char* end, std::uint64_t& number) {
