@@ -101,7 +101,10 @@ std::vector<RecordedEvent> EventLog::read(const Query& query) {
 
 std::optional<std::pair<Position, Position>> EventLog::unfolded() {
   const HeadRow header = read_head(connection());
-  if (header.folded >= header.head) return std::nullopt;
+  if (header.folded >= header.head) {
+    connection().seen(header.head);
+    return std::nullopt;
+  }
   return std::pair(header.folded, header.head);
 }
 
