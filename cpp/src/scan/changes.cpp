@@ -9,32 +9,23 @@ namespace eventfold {
 
 namespace {
 
-// Whatever lies after the mark in the header, and the mark. Metadata comes later: what is wanted is rare.
-constexpr const char* kPending =
-    "SELECT e.position, e.type_id, e.data, e.occurred_at, h.folded FROM eventfold_header AS h, eventfold_event AS e "
-    "WHERE h.id = 1 AND e.position > h.folded ORDER BY e.position LIMIT ?";
-// The same with the name of the type.
-constexpr const char* kPendingNamed =
-    "SELECT e.position, e.type_id, e.data, e.occurred_at, h.folded, "
-    "(SELECT name FROM eventfold_type WHERE id = e.type_id) FROM eventfold_header AS h, eventfold_event AS e "
-    "WHERE h.id = 1 AND e.position > h.folded ORDER BY e.position LIMIT ?";
-const std::string kMetadata =
-    std::string("SELECT ") + kMetadataOfEvent + " FROM eventfold_event AS e WHERE e.position = ?";
+// Whatever lies after the mark in the header, and the mark; the last column is the name of the type, or nothing.
+std::string pending_sql(const char* name) {
+  return std::string("SELECT e.position, e.type_id, e.data, ") + kMetadataOfEvent + ", e.occurred_at, h.folded, " +
+         name +
+         " FROM eventfold_header AS h, eventfold_event AS e WHERE h.id = 1 AND e.position > h.folded ORDER BY "
+         "e.position "
+         "LIMIT ?";
+}
+const std::string kPending = pending_sql("NULL");
+const std::string kPendingNamed = pending_sql("(SELECT name FROM eventfold_type WHERE id = e.type_id)");
 
 // Keeps a row of any of these statements if it is wanted.
-bool take(const WantedChanges& wanted, Statement& row, std::vector<FoundChange>& changes) {
+void take(const WantedChanges& wanted, Statement& row, std::vector<FoundChange>& changes) {
   const std::int64_t type_id = row.column(1).integer;
   const std::string_view data = row.column(2).view();
-  if (!wanted.matches(type_id, data)) return false;
-  changes.push_back({row.column(0).integer, type_id, std::string(data), {}});
-  return true;
-}
-
-void read_metadata(Connection& connection, FoundChange& change) {
-  Statement& statement = connection.prepare(kMetadata);
-  ResetGuard guard(statement);
-  statement.bind({change.position});
-  if (statement.step()) change.metadata = statement.column(0).view();
+  if (!wanted.matches(type_id, data)) return;
+  changes.push_back({row.column(0).integer, type_id, std::string(data), std::string(row.column(3).view())});
 }
 
 }  // namespace
@@ -69,18 +60,17 @@ std::optional<PendingChanges> read_pending_changes(Connection& connection, const
     ResetGuard guard(statement);
     statement.bind({kFew + 1});
     while (statement.step()) {
-      if (!pending) pending.emplace().after = statement.column(4).integer;
-      if (++rows > kFew || (listener && listener->reads(statement.column(5).view()))) {
+      if (!pending) pending.emplace().after = statement.column(5).integer;
+      if (++rows > kFew || (listener && listener->reads(statement.column(6).view()))) {
         pending->until = 0;
         pending->found.changes.clear();
         return pending;
       }
       pending->until = statement.column(0).integer;
-      if (wanted && statement.column(3).is_null()) take(*wanted, statement, pending->found.changes);
+      if (wanted && statement.column(4).is_null()) take(*wanted, statement, pending->found.changes);
     }
   }
   if (!pending) return pending;
-  for (FoundChange& change : pending->found.changes) read_metadata(connection, change);
   pending->found.until = pending->until;
   return pending;
 }
@@ -94,7 +84,7 @@ FoundChanges read_changes(Connection& connection, const WantedChanges& wanted, P
   ResetGuard guard(statement);
   statement.bind({after, until, kBatch});
   while (statement.step()) {
-    if (take(wanted, statement, found.changes)) found.changes.back().metadata = statement.column(3).view();
+    take(wanted, statement, found.changes);
     if (++candidates == kBatch) found.until = statement.column(0).integer;
   }
   return found;
