@@ -28,6 +28,12 @@ struct Watched : TemporaryLog {
     const auto pending = log.fold_and_find(nullptr, &wanted);
     if (pending && !pending->marked) log.mark_folded(pending->until);
   }
+  // Begins a transaction, and looks.
+  void begin() {
+    execute("BEGIN IMMEDIATE");
+    CHECK(log.may_have_unseen());
+    see_all();
+  }
   // Within a transaction; one more look may be needed for what the first has followed.
   void see_all() {
     look();
@@ -39,9 +45,7 @@ struct Watched : TemporaryLog {
 
 TEST_CASE("a statement that leaves the log as it was needs no look at it", "[watch]") {
   Watched t;
-  t.execute("BEGIN IMMEDIATE");
-  CHECK(t.log.may_have_unseen());  // it has never looked
-  t.see_all();
+  t.begin();  // it has never looked
   CHECK_FALSE(t.log.may_have_unseen());
   t.execute("INSERT INTO book VALUES (1, 'Emma'); UPDATE book SET title = 'Persuasion'");
   CHECK_FALSE(t.log.may_have_unseen());
@@ -53,9 +57,7 @@ TEST_CASE("a statement that leaves the log as it was needs no look at it", "[wat
 
 TEST_CASE("what is followed is seen once the mark was moved, unless something came meanwhile", "[watch]") {
   Watched t;
-  t.execute("BEGIN IMMEDIATE");
-  CHECK(t.log.may_have_unseen());
-  t.see_all();
+  t.begin();
   t.execute(Watched::insert(R"({"new_title":"x"})"));
   auto pending = t.log.fold_and_find(nullptr, &t.wanted);
   REQUIRE(pending);
@@ -79,9 +81,7 @@ TEST_CASE("what is followed is seen once the mark was moved, unless something ca
 
 TEST_CASE("what another connection commits is unseen", "[watch]") {
   Watched t;
-  t.execute("BEGIN IMMEDIATE");
-  CHECK(t.log.may_have_unseen());
-  t.see_all();
+  t.begin();
   t.execute("COMMIT");
   t.other.connection().execute_script(Watched::insert());
   t.execute("BEGIN IMMEDIATE; INSERT INTO book VALUES (1, 'Emma')");
@@ -90,9 +90,7 @@ TEST_CASE("what another connection commits is unseen", "[watch]") {
 
 TEST_CASE("a rollback may bring back what others had recorded", "[watch]") {
   Watched t;
-  t.execute("BEGIN IMMEDIATE");
-  CHECK(t.log.may_have_unseen());
-  t.see_all();
+  t.begin();
   t.execute("COMMIT");
   t.other.connection().execute_script(Watched::insert());
   t.execute("BEGIN IMMEDIATE; SAVEPOINT inner");
@@ -116,9 +114,7 @@ TEST_CASE("a rollback may bring back what others had recorded", "[watch]") {
 
 TEST_CASE("where somebody else takes the hook, everything may be unseen", "[watch]") {
   Watched t;
-  t.execute("BEGIN IMMEDIATE");
-  CHECK(t.log.may_have_unseen());
-  t.see_all();
+  t.begin();
   sqlite3_update_hook(
       dynamic_cast<SqliteConnection&>(t.log.connection()).handle(),
       [](void*, int, const char*, const char*, sqlite3_int64) {}, nullptr);

@@ -75,34 +75,33 @@ def test_columns_that_hold_many_values_go_on(library: Library, scenario: Scenari
     assert as_text(library.table(spec)) == expected
 
 
-@ROWS
-@given(scenario=test_distinct.scenarios(min_size=2), share=st.floats(0, 1))
-def test_what_is_kept_of_different_values_goes_on(library: Library, scenario: Scenario, share: float) -> None:
+def goes_on_with(
+    library: Library, scenario: Scenario, share: float, table: str, kept: Callable[[Library], Any]
+) -> None:
+    """A replay that is killed comes to the rows, and to what `kept` reads beside them, of one that is not."""
     spec, events = scenario
     at = start(library, spec, events, share)
     library.replay(spec)
-    expected, kept = as_text(library.table(spec)), test_distinct.kept(library)
-    library.connection.executescript("DELETE FROM model; DELETE FROM eventfold_distinct")
+    expected, beside = as_text(library.table(spec)), kept(library)
+    library.connection.executescript(f"DELETE FROM model; DELETE FROM {table}")
     begin(library, spec, at)
     go_on(library, spec)
     assert as_text(library.table(spec)) == expected
-    assert test_distinct.kept(library) == kept
+    assert kept(library) == beside
+
+
+@ROWS
+@given(scenario=test_distinct.scenarios(min_size=2), share=st.floats(0, 1))
+def test_what_is_kept_of_different_values_goes_on(library: Library, scenario: Scenario, share: float) -> None:
+    goes_on_with(library, scenario, share, "eventfold_distinct", test_distinct.kept)
 
 
 @ROWS
 @given(scenario=test_lookups.scenarios(), share=st.floats(0, 1))
 def test_what_is_looked_up_goes_on(library: Library, scenario: Scenario, share: float) -> None:
-    spec, events = scenario
-    if len(events) < 2:
+    if len(scenario[1]) < 2:
         return
-    at = start(library, spec, events, share)
-    library.replay(spec)
-    expected, copy = as_text(library.table(spec)), test_lookups.copy(library)
-    library.connection.executescript("DELETE FROM model; DELETE FROM eventfold_lookup")
-    begin(library, spec, at)
-    go_on(library, spec)
-    assert as_text(library.table(spec)) == expected
-    assert test_lookups.copy(library) == copy
+    goes_on_with(library, scenario, share, "eventfold_lookup", test_lookups.copy)
 
 
 @pytest.mark.parametrize("kind", ["real", "decimal", "any"])

@@ -15,36 +15,22 @@ bool SharedKeys::Group::fits(const std::vector<Fields>& wanted) const {
 }
 
 SharedKeys::SharedKeys(std::span<const Projection> projections, const SharedTypes& types) {
-  std::vector<std::size_t> group_of;
-  std::vector<std::size_t> sizes;
-  std::vector<Group> groups;
   for (std::size_t index = 0; index < projections.size(); ++index) {
-    const ProjectionSpec& spec = *projections[index].spec;
-    const std::vector<Fields> wanted = fields_of(spec, types.parts_of[index]);
-    const bool can = std::ranges::any_of(wanted, [](const Fields& fields) { return !fields.empty(); });
-    std::size_t number = groups.size();
-    if (can) {
-      const auto found = std::ranges::find_if(
-          groups, [&](const Group& group) { return group.parts == spec.key.size() && group.fits(wanted); });
-      number = static_cast<std::size_t>(found - groups.begin());
-      if (found == groups.end()) {
-        groups.emplace_back(spec.key.size(), types.names.size());
-        sizes.push_back(0);
-      }
-      for (std::size_t type = 0; type < wanted.size(); ++type) {
-        if (!wanted[type].empty()) groups[number].fields[type] = wanted[type];
-      }
-      ++sizes[number];
+    const std::size_t parts = projections[index].spec->key.size();
+    const std::vector<Fields> wanted = fields_of(*projections[index].spec, types.parts_of[index]);
+    if (std::ranges::all_of(wanted, &Fields::empty)) continue;
+    auto group =
+        std::ranges::find_if(groups_, [&](const Group& each) { return each.parts == parts && each.fits(wanted); });
+    if (group == groups_.end()) group = groups_.emplace(groups_.end(), parts, types.names.size());
+    for (std::size_t type = 0; type < wanted.size(); ++type) {
+      if (!wanted[type].empty()) group->fields[type] = wanted[type];
     }
-    group_of.push_back(can ? number : SIZE_MAX);
+    group->members.push_back(index);
   }
+  std::erase_if(groups_, [](const Group& group) { return group.members.size() < 2; });
   group_of_.resize(projections.size());
-  for (std::size_t number = 0; number < groups.size(); ++number) {
-    if (sizes[number] < 2) continue;
-    for (std::size_t index = 0; index < projections.size(); ++index) {
-      if (group_of[index] == number) group_of_[index] = groups_.size();
-    }
-    groups_.push_back(std::move(groups[number]));
+  for (std::size_t number = 0; number < groups_.size(); ++number) {
+    for (const std::size_t member : groups_[number].members) group_of_[member] = number;
   }
 }
 

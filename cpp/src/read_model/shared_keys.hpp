@@ -31,7 +31,8 @@ class SharedKeys {
     bool fits(const std::vector<Fields>& wanted) const;
 
     std::size_t parts;
-    std::vector<Fields> fields;  // by type
+    std::vector<std::size_t> members;  // projections
+    std::vector<Fields> fields;        // by type
     Table keys;
   };
   static std::vector<Fields> fields_of(const ProjectionSpec& spec, std::span<const SharedTypes::Part> parts);

@@ -9,13 +9,14 @@ namespace eventfold {
 
 namespace {
 
+// What take() reads of an event.
+const std::string kChange = std::string("SELECT e.position, e.type_id, e.data, ") + kMetadataOfEvent;
+
 // Whatever lies after the mark in the header, and the mark; the last column is the name of the type, or nothing.
 std::string pending_sql(const char* name) {
-  return std::string("SELECT e.position, e.type_id, e.data, ") + kMetadataOfEvent + ", e.occurred_at, h.folded, " +
-         name +
-         " FROM eventfold_header AS h, eventfold_event AS e WHERE h.id = 1 AND e.position > h.folded ORDER BY "
-         "e.position "
-         "LIMIT ?";
+  return kChange + ", e.occurred_at, h.folded, " + name +
+         " FROM eventfold_header AS h, eventfold_event AS e WHERE h.id = 1 AND e.position > h.folded"
+         " ORDER BY e.position LIMIT ?";
 }
 const std::string kPending = pending_sql("NULL");
 const std::string kPendingNamed = pending_sql("(SELECT name FROM eventfold_type WHERE id = e.type_id)");
@@ -37,8 +38,7 @@ WantedChanges::WantedChanges(const std::map<std::int64_t, std::vector<std::strin
     for (const std::string& name : names) needles.push_back('"' + name + "\":");
     types += (types.empty() ? "" : ", ") + std::to_string(type_id);
   }
-  sql_ = std::string("SELECT e.position, e.type_id, e.data, ") + kMetadataOfEvent +
-         " FROM eventfold_event AS e WHERE e.position > ? AND e.position <= ? AND +e.type_id IN (" + types +
+  sql_ = kChange + " FROM eventfold_event AS e WHERE e.position > ? AND e.position <= ? AND +e.type_id IN (" + types +
          ") AND e.occurred_at IS NULL ORDER BY e.position LIMIT ?";
 }
 
